@@ -1,0 +1,320 @@
+# build.mk - how everything is built: plain non-recursive GNU make
+#
+#   make [all]       kernel, sigma0, root task, region manager, pagers, examples  -> build/
+#   make check       host tests under sanitizers, tidy, ABI golden text           (seconds)
+#   make test        everything, through pytest and QEMU
+#   make run         the demonstration; APPS= SCRIPT= ROOT= MODULES= HEADLESS=1 CMDLINE= MEM= CPU=
+#   make iso         build/quire.iso for BIOS and UEFI
+#   make abi-golden  rewrite tests/abi/golden.txt (an ABI change: see CHANGES.md)
+#   make compile_commands.json    build/compile_commands.json, where clangd looks for it
+#   make clean
+#
+# Options: V=1 shows commands; MODE=release drops the checks; CC=gcc; O=dir.
+#
+# B1  */build.mk, libl4/*.mk, tests/host/*.mk hold lists only, paths relative to their folder:
+#         kernel-y libl4-y rm-y sigma0-y roottask-y anon-y rom-y := file.c ../other/file.c ...
+#         host-y += test_x     test_x-y := test_x.c ../../kernel/x.c     (tests/host/*.mk)
+#         test_x-cflags := ...     test_x-ldflags := ...                  (optional)
+#     A folder of a program (APPS, ROOT, examples/*/, tests/guest/*/) is all its *.c and *.S, or
+#     what its own build.mk says: `sources := a.c b.c`, and `cflags := ...`.
+# B2  Every object is compiled once for each image that it is part of, under obj/<image>/.
+#     Programs are linked by libl4/user.ld; the symbol `image_base` tells it the link address.
+# B3  Every object depends on the text of its command (obj/<image>/flags), so a changed flag
+#     rebuilds; every image depends on the text of its object list, so a removed file relinks.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+.PHONY: all check test run iso clean FORCE apps guest tidy abi abi-golden compile_commands.json \
+        host-tests images
+all: images
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
+O ?= build
+MODE ?= debug
+PYTHON ?= /usr/bin/python3
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := clang
+endif
+HOSTCC ?= clang
+LD := ld.lld
+AR := llvm-ar
+OBJCOPY := llvm-objcopy
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))')
+
+# ---------------------------------------------------------------- flags
+
+includes-freestanding := -nostdinc -isystem $(shell $(CC) -print-file-name=include)
+cflags-common := -std=gnu11 -O2 -g -Wall -Wextra -ffreestanding $(includes-freestanding) \
+    -fno-pic -fno-pie -fno-omit-frame-pointer -fno-stack-protector -fno-common \
+    -fno-asynchronous-unwind-tables -fcf-protection=none
+ifeq ($(MODE),debug)
+cflags-common += -DQUIRE_CHECKS=1
+else ifneq ($(MODE),release)
+$(error MODE is debug or release, not $(MODE))
+endif
+cflags-kernel := $(cflags-common) -Werror -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+    -Ikernel -Ilibl4
+# The order is the meaning: <l4/...> and <stdio.h> are Quire's own.
+cflags-program := $(cflags-common) -Ilibl4/include -Ilibl4/include/libc -Ilibl4
+cflags-user := $(cflags-program) -Werror
+cflags-host := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer \
+    -fsanitize=address,undefined -fno-sanitize-recover=all -DQUIRE_CHECKS=1 \
+    -Itests/host -I$(O)/host/kernel -Ilibl4
+ldflags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
+    --orphan-handling=place
+
+# ---------------------------------------------------------------- lists
+
+kernel-y :=
+libl4-y :=
+rm-y :=
+sigma0-y :=
+roottask-y :=
+anon-y :=
+rom-y :=
+host-y :=
+include $(wildcard kernel/build.mk libl4/*.mk sigma0/build.mk roottask/build.mk pagers/build.mk)
+include $(sort $(wildcard tests/host/*.mk tests/guest/*.mk))
+
+# ---------------------------------------------------------------- rules, as templates
+
+deps :=
+units := # what compile_commands.json is made of: file|object|name of the command variable
+
+# $(call object,image,file): where the object lies
+object = $(O)/obj/$(1)/$(subst ../,up/,$(2)).o
+objects = $(foreach f,$(2),$(call object,$(1),$(f)))
+
+# $(call text-file,path,text): a file that is newer only when its text has changed
+define text-file
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$(2)' | cmp -s - $$@ || printf '%s\n' '$(2)' > $$@
+endef
+
+# $(call compile-set,image,folder/,files,command): objects of one image
+define compile-one
+deps += $(patsubst %.o,%.d,$(call object,$(1),$(3)))
+units += $(2)$(3)|$(call object,$(1),$(3))|command-$(1)
+$(call object,$(1),$(3)): $(2)$(3) $(O)/obj/$(1)/flags
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(command-$(1)) -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
+endef
+define compile-set
+command-$(1) := $(4)
+$(call text-file,$(O)/obj/$(1)/flags,$(4))
+$(call text-file,$(O)/obj/$(1)/list,$(3))
+$(foreach f,$(3),$(eval $(call compile-one,$(1),$(2),$(f))))
+endef
+
+# $(call user-image,image,elf,files,link address): one program with libl4 and its start-up code
+define user-image
+$(2): $(call objects,$(1),$(3)) $(O)/libl4.a libl4/user.ld build.mk $(O)/obj/$(1)/list
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$(LD) $(ldflags) --defsym=image_base=$(4) -T libl4/user.ld -o $$@ \
+	    $(call objects,$(1),$(3)) --start-group $(O)/libl4.a --end-group
+endef
+
+# $(call program,image,folder,elf): a folder that is a program (B1)
+define program
+sources :=
+cflags :=
+-include $(2)/build.mk
+sources := $$(or $$(sources),$$(patsubst $(2)/%,%,$$(sort $$(wildcard $(2)/*.c $(2)/*.S))))
+$$(if $$(sources),,$$(error $(2) holds no program: no *.c, no list `sources' in build.mk))
+$$(eval $$(call compile-set,$(1),$(2)/,$$(sources),\
+    $$(CC) $$(cflags-program) $(if $(filter apps/%,$(1)),,-Werror -Itests/guest) -I$(2) $$(cflags)))
+$$(eval $$(call user-image,$(1),$(3),$$(sources),0x400000))
+endef
+
+strip-slash = $(patsubst %/,%,$(1))
+base-name = $(notdir $(call strip-slash,$(1)))
+
+# ---------------------------------------------------------------- kernel
+
+images-y :=
+ifneq ($(kernel-y),)
+$(eval $(call compile-set,kernel,kernel/,$(kernel-y),$(CC) $(cflags-kernel)))
+$(O)/kernel.elf: $(call objects,kernel,$(kernel-y)) kernel/x86/kernel.ld build.mk \
+    $(O)/obj/kernel/list
+	$(call say,LINK,$@)
+	$(Q)$(LD) $(ldflags) -T kernel/x86/kernel.ld -o $@ $(filter %.o,$^)
+# QEMU's -kernel reads multiboot 1 from 32-bit files only.
+$(O)/kernel.elf32: $(O)/kernel.elf
+	$(call say,OBJCOPY,$@)
+	$(Q)$(OBJCOPY) --strip-debug -O elf32-i386 $< $@
+images-y += $(O)/kernel.elf $(O)/kernel.elf32
+endif
+
+# ---------------------------------------------------------------- libl4 and the servers
+
+ifneq ($(libl4-y),)
+$(eval $(call compile-set,libl4,libl4/,$(libl4-y),$(CC) $(cflags-user)))
+endif
+$(O)/libl4.a: $(call objects,libl4,$(libl4-y)) $(if $(libl4-y),$(O)/obj/libl4/list)
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+# $(call server,image,folder/,link address)
+define server
+ifneq ($$($(1)-y),)
+$$(eval $$(call compile-set,$(1),$(2),$$($(1)-y),$$(CC) $$(cflags-user) -I$(2:/=)))
+$$(eval $$(call user-image,$(1),$$(O)/$(1).elf,$$($(1)-y),$(3)))
+images-y += $$(O)/$(1).elf
+endif
+endef
+$(eval $(call server,rm,libl4/,0x70000000))
+$(eval $(call server,sigma0,sigma0/,0x300000))
+$(eval $(call server,roottask,roottask/,0x400000))
+$(eval $(call server,anon,pagers/,0x400000))
+$(eval $(call server,rom,pagers/,0x400000))
+
+# ---------------------------------------------------------------- programs
+
+folders-with-code = $(call strip-slash,$(foreach d,$(sort $(wildcard $(1)/*/)),\
+    $(if $(wildcard $(call strip-slash,$(d))/*.c $(call strip-slash,$(d))/build.mk),$(d))))
+
+examples := $(call folders-with-code,examples)
+$(foreach d,$(examples),$(eval $(call program,examples/$(call base-name,$(d)),$(d),\
+    $(O)/$(call base-name,$(d)).elf)))
+images-y += $(foreach d,$(examples),$(O)/$(call base-name,$(d)).elf)
+
+# A folder in tests/guest is a program, and so is each folder inside it.
+guest-tests := $(call folders-with-code,tests/guest)
+guest-parts := $(foreach d,$(sort $(call strip-slash,$(wildcard tests/guest/*/))),\
+    $(call folders-with-code,$(d)))
+guest-elf = $(O)/guest/$(patsubst tests/guest/%,%,$(1)).elf
+$(foreach d,$(guest-tests),$(eval $(call program,guest/$(call base-name,$(d))/self,$(d),\
+    $(O)/guest/$(call base-name,$(d))/$(call base-name,$(d)).elf)))
+$(foreach d,$(guest-parts),$(eval $(call program,$(patsubst tests/%,%,$(d)),$(d),\
+    $(call guest-elf,$(d)))))
+guest: images $(foreach d,$(guest-tests),\
+    $(O)/guest/$(call base-name,$(d))/$(call base-name,$(d)).elf) \
+    $(foreach d,$(guest-parts),$(call guest-elf,$(d)))
+
+# Programs outside the tree: APPS="dir ..." and ROOT=dir.
+app-folders := $(sort $(call strip-slash,$(abspath $(APPS) $(ROOT))))
+app-names := $(foreach d,$(app-folders),$(call base-name,$(d)))
+ifneq ($(words $(app-names)),$(words $(sort $(app-names))))
+$(error two folders in APPS have the same name: $(app-names))
+endif
+$(foreach d,$(app-folders),$(if $(wildcard $(d)/.),,$(error no such folder: $(d))))
+$(foreach d,$(app-folders),$(eval $(call program,apps/$(call base-name,$(d)),$(d),\
+    $(O)/apps/$(call base-name,$(d)).elf)))
+app-images := $(foreach n,$(app-names),$(O)/apps/$(n).elf)
+apps: images $(app-images)
+
+# Input of the demonstration.
+$(O)/input.dat: tools/mkdata.py
+	$(call say,DATA,$@)
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) tools/mkdata.py --out $@
+images-y += $(O)/input.dat
+
+images: $(images-y)
+
+# ---------------------------------------------------------------- host tests
+#
+# Kernel modules are compiled unchanged: $(O)/host/kernel is kernel/ with x86/ replaced by
+# tests/host/x86, so "x86/..." means the shadow wherever it is included from.
+
+host-links := $(patsubst kernel/%,$(O)/host/kernel/%,$(wildcard kernel/*.c kernel/*.h))
+$(host-links): $(O)/host/kernel/%: | kernel/%
+	@mkdir -p $(@D)
+	@ln -sfn $(CURDIR)/kernel/$* $@
+$(O)/host/kernel/x86:
+	@mkdir -p $(@D)
+	@ln -sfn $(CURDIR)/tests/host/x86 $@
+
+define host-compile
+deps += $(patsubst %.o,%.d,$(call object,host/$(1),$(2)))
+units += $(3)|$(call object,host/$(1),$(2))|command-host/$(1)
+$(call object,host/$(1),$(2)): $(3) $(O)/obj/host/$(1)/flags | $(host-links) $(O)/host/kernel/x86
+	$$(call say,HOSTCC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(command-host/$(1)) -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
+endef
+define host-test
+command-host/$(1) := $(HOSTCC) $(cflags-host) $($(1)-cflags)
+$(call text-file,$(O)/obj/host/$(1)/flags,$(HOSTCC) $(cflags-host) $($(1)-cflags))
+$(call text-file,$(O)/obj/host/$(1)/list,$($(1)-y))
+$(foreach f,$($(1)-y),$(eval $(call host-compile,$(1),$(f),$(strip \
+    $(patsubst ../../kernel/%,$(O)/host/kernel/%,$(if $(filter ../../%,$(f)),\
+    $(if $(filter ../../kernel/%,$(f)),$(f),$(patsubst ../../%,%,$(f))),tests/host/$(f)))))))
+$(O)/host/$(1): $(call objects,host/$(1),$($(1)-y)) $(O)/obj/host/$(1)/list
+	$$(call say,HOSTLD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$(HOSTCC) $(cflags-host) -o $$@ $$(filter %.o,$$^) $($(1)-ldflags)
+$(O)/host/$(1).passed: $(O)/host/$(1)
+	$$(call say,CHECK,$(1))
+	$$(Q)$$< && touch $$@
+endef
+$(foreach t,$(host-y),$(eval $(call host-test,$(t))))
+host-tests: $(foreach t,$(host-y),$(O)/host/$(t))
+print-host-tests:
+	@printf '%s\n' $(host-y)
+
+# ---------------------------------------------------------------- checks
+
+tidy:
+	$(call say,TIDY,the house numbers)
+	$(Q)$(PYTHON) tools/tidy
+abi-command = $(PYTHON) tools/abi_golden --kernel '$(CC) $(cflags-kernel)' \
+    --user '$(CC) $(cflags-user)' --golden tests/abi/golden.txt
+abi:
+	$(call say,ABI,tests/abi/golden.txt)
+	$(Q)$(abi-command)
+abi-golden:
+	$(Q)$(abi-command) --write
+
+check: $(foreach t,$(host-y),$(O)/host/$(t).passed) tidy abi
+
+test:
+	$(Q)$(PYTHON) tools/test.py $(TESTFLAGS)
+
+# ---------------------------------------------------------------- boot
+
+# Words that tools/run.py understands, from the variables of the command line.
+run-flags = --build $(O) $(if $(SCRIPT),--script '$(SCRIPT)') \
+    $(if $(ROOT),--root $(O)/apps/$(call base-name,$(abspath $(ROOT))).elf) \
+    $(foreach n,$(APPS),--app $(O)/apps/$(call base-name,$(abspath $(n))).elf) \
+    $(foreach m,$(MODULES),--module '$(m)') \
+    $(if $(CMDLINE),--cmdline '$(CMDLINE)') $(if $(MEM),--mem $(MEM)) $(if $(CPU),--cpu $(CPU)) \
+    $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(HEADLESS),--headless) $(RUNFLAGS)
+run: apps
+	$(Q)$(PYTHON) tools/run.py $(run-flags)
+
+iso: $(O)/quire.iso
+$(O)/quire.iso: apps FORCE
+	$(call say,ISO,$@)
+	$(Q)$(PYTHON) tools/run.py $(run-flags) --make-iso $@
+
+# ---------------------------------------------------------------- the rest
+
+json-unit = {"directory": "$(CURDIR)", "file": "$(word 1,$(1))", "output": "$(word 2,$(1))", \
+"command": "$($(word 3,$(1))) -c -o $(word 2,$(1)) $(word 1,$(1))"}
+comma := ,
+define newline
+
+
+endef
+compile_commands.json: $(O)/compile_commands.json
+$(O)/compile_commands.json: FORCE
+	$(shell mkdir -p $(@D))$(file >$@,[$(foreach u,$(units),\
+	    $(call json-unit,$(subst |, ,$(u)))$(comma)$(newline)){}])
+	@$(PYTHON) -c 'import json; p = "$@"; e = [x for x in json.load(open(p)) if x]; \
+json.dump(e, open(p, "w"), indent=1)'
+images: $(O)/compile_commands.json
+
+clean:
+	rm -rf $(O)
+
+-include $(deps)

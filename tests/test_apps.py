@@ -1,0 +1,113 @@
+"""test_apps.py - programs outside the checkout: make run and ./quire run, as docs/tools.md says"""
+
+import os
+import subprocess
+
+import pytest
+
+from conftest import REPO, assert_exit, boot, build_apps
+
+HELLO = """\
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+    for (int i = 0; i < argc; ++i)
+        printf("argument %d is %s\\n", i, argv[i]);
+    return argc > 1 ? atoi(argv[1]) : 0;
+}
+"""
+BARE = """\
+#include <stdio.h>
+
+static char bss[100000];
+
+int main(void)
+{
+    bss[99999] = 7;
+    printf("bare kernel\\n");
+    return bss[99999];
+}
+"""
+
+
+def run(*command):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    return subprocess.run(command, cwd=REPO, env=env, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+
+
+@pytest.mark.parametrize("status", [0, 1, 42, 100])
+def test_the_exit_status_of_main_is_the_machines(app, script, status):
+    images = build_apps(app(f"hello{status}", HELLO))
+    text = f"program hello file=hello{status}.elf main -- {status}\n"
+    result = boot(script(text), apps=images)
+    assert_exit(result, status)
+    assert f"argument 1 is {status}" in result.log
+
+
+def test_make_run_builds_and_boots_a_folder_outside_the_checkout(app, script):
+    folder = app("outside", HELLO)
+    cfg = script("program outside file=outside.elf main -- 0 \"two words\"\n")
+    done = run("make", "run", f"APPS={folder}", f"SCRIPT={cfg}", "HEADLESS=1")
+    assert done.returncode == 0, done.stdout
+    assert "argument 2 is two words" in done.stdout
+
+
+def test_make_run_fails_when_the_program_fails(app, script):
+    folder = app("failing", HELLO)
+    cfg = script("program failing file=failing.elf main -- 9\n")
+    done = run("make", "run", f"APPS={folder}", f"SCRIPT={cfg}", "HEADLESS=1")
+    assert done.returncode == 2 and "exit status 9" in done.stdout, done.stdout
+
+
+def test_quire_run_ends_with_the_programs_own_status(app, script):
+    folder = app("exact", HELLO)
+    cfg = script("program exact file=exact.elf main -- 9\n")
+    done = run("./quire", "run", "-y", f"APPS={folder}", f"SCRIPT={cfg}")
+    assert done.returncode == 9, done.stdout
+
+
+def test_a_folder_may_list_its_sources_and_flags(app, script):
+    folder = app("listed", "int other(void);\nint main(void) { return other(); }\n",
+                 other__c="int other(void);\nint other(void) { return SEVEN; }\n",
+                 broken__c="this is not C\n",
+                 build__mk="sources := main.c other.c\ncflags := -DSEVEN=7\n")
+    images = build_apps(folder)
+    assert_exit(boot(script("program listed file=listed.elf main\n"), apps=images), 7)
+
+
+def test_two_programs_run_in_one_boot(app, script):
+    images = build_apps(app("first", HELLO), app("second", HELLO))
+    result = boot(script("program first file=first.elf prio=110 -- 0\n"
+                         "program second file=second.elf prio=100 main -- 3\n"), apps=images)
+    assert_exit(result, 3)
+
+
+def test_a_program_in_the_root_tasks_place(app):
+    images = build_apps(app("bare", BARE))
+    result = boot(root=images[0])
+    assert_exit(result, 7)
+    assert "bare kernel" in result.log
+
+
+def test_make_run_root(app):
+    folder = app("bareroot", BARE)
+    done = run("make", "run", f"ROOT={folder}", "HEADLESS=1")
+    assert done.returncode == 2 and "exit status 7" in done.stdout, done.stdout
+
+
+def test_an_app_folder_without_a_program_is_refused_with_its_name(tmp_path):
+    done = run("make", "run", f"APPS={tmp_path}", "HEADLESS=1")
+    assert done.returncode == 2 and "holds no program" in done.stdout
+
+
+def test_an_app_folder_that_does_not_exist_is_named(tmp_path):
+    done = run("make", "run", f"APPS={tmp_path}/nowhere", "HEADLESS=1")
+    assert done.returncode == 2 and "nowhere" in done.stdout
+
+
+def test_a_compile_error_fails_the_run(app):
+    done = run("./quire", "run", "-y", f"APPS={app('wrong', 'this is not C')}")
+    assert done.returncode == 125 and "the build failed" in done.stdout

@@ -1,0 +1,86 @@
+"""test_errors.py - nothing fails silently: a status that is not 0, and a reason that can be read"""
+
+import re
+
+import pytest
+
+from conftest import BUILD, SCRIPT_HEAD, boot, build_apps
+
+
+def assert_failed(result, regex):
+    """The run did not succeed, and the log or the reason matches."""
+    text = f"{result.reason}\n--- serial log ---\n{result.log}"
+    assert not result.ok, text
+    assert result.exit_status not in (0, None)
+    assert re.search(regex, result.log + result.reason, re.I), f"{regex} not found in\n{text}"
+
+
+BAD_SCRIPTS = {
+    "unknown_statement": ("program x file=sort.elf main\nfrobnicate 3\n", r"line 2|:2:"),
+    "unknown_option": ("program x file=sort.elf colour=red main\n", r"line 1|:1:"),
+    "bad_size": ("manager anon file=anon.elf quota=12Q\n", r"line 1|:1:"),
+    "open_quote": ("program \"x file=sort.elf main\n", r"line 1|:1:"),
+    "missing_file_option": ("\n\nprogram x main\n", r"line 3|:3:"),
+    "unknown_manager": (SCRIPT_HEAD + "program x file=sort.elf mem=nobody main\n", r"nobody"),
+    "unknown_capability": (SCRIPT_HEAD + "program x file=sort.elf caps=nobody main\n", r"nobody"),
+    "module_not_there": (SCRIPT_HEAD + "program x file=absent.elf main\n", r"absent\.elf"),
+    "empty": ("", r"\w"),
+    "garbage": ("\x01\x02\x7f" * 100, r"line 1|:1:"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SCRIPTS)
+def test_a_broken_boot_script(script, name):
+    text, regex = BAD_SCRIPTS[name]
+    assert_failed(boot(script(text, head=""), timeout=60), regex)
+
+
+@pytest.mark.parametrize("name", ["roottask.elf", "boot.cfg", "sigma0.elf"])
+def test_a_missing_system_module(name):
+    assert_failed(boot(omit=(name,), timeout=60), r"\w")
+
+
+@pytest.mark.parametrize("name", ["sigma0.elf", "roottask.elf", "rm.elf", "anon.elf", "sort.elf"])
+@pytest.mark.parametrize("damage", ["zeros", "cut", "text"])
+def test_a_damaged_image(tmp_path, name, damage):
+    good = (BUILD / name).read_bytes()
+    bad = {"zeros": b"\0" * 8192, "cut": good[:200], "text": b"this is no program\n" * 300}
+    path = tmp_path / name
+    path.write_bytes(bad[damage])
+    assert_failed(boot(files={name: str(path)}, timeout=60), r"\w")
+
+
+FAULTS = {
+    "null_pointer_read": ("*(volatile int *)0;", r"fault: .*read of 0x0+\b"),
+    "null_pointer_write": ("*(volatile int *)8 = 1;", r"fault: .*write of 0x0*8\b"),
+    "call_of_nothing": ("((void (*)(void))0x123000)();", r"fault: .*fetch of 0x0*123000\b"),
+    "write_to_text": ("*(volatile char *)main = 1;", r"fault: .*write"),
+    "division_by_zero": ("volatile int z = 0; z = 1 / z;", r"backtrace"),
+    "undefined_instruction": ("__asm__ volatile(\"ud2\");", r"backtrace"),
+    "non_canonical_address": ("*(volatile int *)0x8000000000000000ul = 1;", r"backtrace"),
+    "kernel_address": ("*(volatile int *)0xffffffff80100000ul = 1;", r"backtrace|fault:"),
+    "privileged_instruction": ("__asm__ volatile(\"cli\");", r"backtrace"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_program_that_faults_is_reported_with_names(app, script, name):
+    code, regex = FAULTS[name]
+    folder = app(f"bad_{name}", "int main(void);\n"
+                 "__attribute__((noinline)) static int culprit(void)\n"
+                 f"{{\n    {code}\n    return 0;\n}}\nint main(void) {{ return culprit(); }}\n")
+    images = build_apps(folder)
+    result = boot(script(f"program bad file=bad_{name}.elf main\n"), apps=images, timeout=60)
+    assert_failed(result, regex)
+    assert "main.c" in result.log or name == "call_of_nothing", result.log
+
+
+def test_a_program_that_never_ends_is_no_success(app, script):
+    images = build_apps(app("spin", "int main(void) { for (;;) __asm__ volatile(\"pause\"); }\n"))
+    result = boot(script("program spin file=spin.elf main\n"), apps=images, timeout=8)
+    assert result.kind == "timeout"
+    assert "processor at ip" in result.reason
+
+
+def test_a_machine_without_memory_says_so():
+    assert_failed(boot(mem="12M", timeout=60), r"\w")
