@@ -1,0 +1,46 @@
+/*
+ * fpage.c - the rule of the two windows
+ *
+ *   send    |-------------------------------|  2^s        s > r: the receiver sees the part of
+ *                   ^ hot spot                            the send window at the hot spot
+ *   receive     |-------|                      2^r        s <= r: the send window appears in the
+ *                                                         receive window at the hot spot
+ *
+ * F1  src and dst are multiples of 2^order, order = min(s, r).
+ * F2  [src, +2^order) lies within the send window, [dst, +2^order) within the receive window.
+ * F3  Only hot_spot mod 2^max(s, r) matters; s = r ignores it.
+ */
+#include <common/fpage.h>
+
+struct meeting fpage_meet(l4_umword_t send_base, unsigned send_order, l4_umword_t rcv_base,
+                          unsigned rcv_order, l4_umword_t hot_spot)
+{
+    l4_umword_t small = order_mask(send_order < rcv_order ? send_order : rcv_order);
+    l4_umword_t large = order_mask(send_order < rcv_order ? rcv_order : send_order);
+    l4_umword_t place = hot_spot & large & ~small;
+    struct meeting m = {
+        .src = send_base & ~order_mask(send_order),
+        .dst = rcv_base & ~order_mask(rcv_order),
+    };
+
+    if (send_order <= rcv_order) {
+        m.dst += place;
+        m.order = send_order;
+    } else {
+        m.src += place;
+        m.order = rcv_order;
+    }
+    return m;
+}
+
+unsigned fpage_common_order(l4_umword_t a, l4_umword_t b, l4_umword_t left, unsigned min,
+                            unsigned max)
+{
+    l4_umword_t both = a | b;
+    unsigned order = both ? (unsigned)__builtin_ctzl(both) : 63;
+    unsigned fits = 63 - (unsigned)__builtin_clzl(left);
+
+    order = order < fits ? order : fits;
+    order = order < max ? order : max;
+    return order > min ? order : min;
+}
