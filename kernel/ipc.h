@@ -1,0 +1,39 @@
+/*
+ * ipc.h - messages between threads
+ */
+#pragma once
+
+#include "gate.h"
+#include "object.h"
+#include "thread.h"
+
+/* The system call: returns the thread that runs next. */
+struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
+                       uint64_t timeouts);
+
+/* What self is asking for, decoded. */
+struct ipc {
+    struct thread *self;
+    unsigned op;       /* L4_SYSF_* */
+    uint32_t timeouts; /* send << 16 | receive */
+    l4_msgtag_t tag;   /* to send */
+};
+
+/* Send self's message (see thread.message) through a capability of its task, then receive as the
+ * operation says. Ends with self READY (result set), blocked, or with a continuation. */
+void ipc_through(struct ipc *ipc, l4_cap_idx_t cap);
+/* The IPC of t is over with an error; a fault goes on as an exception, an exception stops. */
+void ipc_fail(struct thread *t, unsigned error);
+/* A message has arrived at t (words and items are in place): result, state, queue. */
+void ipc_deliver(struct thread *t, l4_msgtag_t tag, uint64_t label);
+/* The message from -> to is over: both go on. error: of the sending phase, 0 or even code. */
+void ipc_sent(struct thread *from, struct thread *to, l4_msgtag_t tag, unsigned error);
+/* Run the same system call again when t is next. */
+void ipc_restart(struct thread *t);
+
+/* msg.c: words and items from one thread to another; act (one of both) does the work. */
+void msg_transfer(struct thread *from, struct thread *to, struct thread *act);
+/* The partner of an unfinished transfer is gone. */
+void msg_abort(struct thread *gone);
+/* A sender leaves a gate's queue: its message, or its fault, is sent again when it runs. */
+void fault_or_call_again(struct thread *t);

@@ -1,0 +1,22 @@
+/*
+ * limits.h - every limit of the kernel, with its reason
+ */
+#pragma once
+
+enum {
+    /* Steps of a long operation (entries mapped or removed, slots emptied) between two looks at
+     * the interrupts: about 5,000 instructions. */
+    LIMIT_STEPS = 48,
+    /* Fixed priorities; a bitmap of four words finds the highest. */
+    LIMIT_PRIORITIES = 256,
+    /* Buckets of the timeout wheel: one tick each. */
+    LIMIT_TIMEOUT_BUCKETS = 256,
+    /* Largest kernel-user memory area: 16 pages hold the UTCBs of 64 threads. */
+    LIMIT_KU_MEM_ORDER = 16,
+    /* Records of the trace ring: 128 KiB. */
+    LIMIT_TRACE_RECORDS = 4096,
+    /* Default time slice. */
+    LIMIT_QUANTUM_US = 10000,
+    /* Words of a message, items of a message. */
+    LIMIT_WORDS = 63,
+};

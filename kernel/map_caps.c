@@ -1,0 +1,184 @@
+/*
+ * map_caps.c - capability flexpages: slots, their mappings, their objects
+ *
+ * C1  A slot with `ref` has a node and vice versa; a dying node keeps its slot, whose ref is 0.
+ * C2  refs of an object is the number of slots that refer to it.
+ */
+#include "kassert.h"
+#include "limits.h"
+#include "map.h"
+#include "sched.h"
+
+static void cut(struct mapping *m)
+{
+    struct cap *c = kptr(m->entry);
+    struct object *o = cap_object(c);
+
+    c->ref = 0;
+    mapdb_cut(m, 0);
+    object_drop(o);
+}
+
+static void forget(struct mapping *m)
+{
+    struct cap *c = kptr(m->entry);
+
+    c->node = 0;
+    mapdb_remove(m, cap_task(c)->space.quota);
+}
+
+static bool revoke_below(struct mapping *m)
+{
+    struct mapping *c;
+
+    for (unsigned step = 1; (c = mapdb_child(m)) != NULL; step++) {
+        if (!mapping_dying(c))
+            cut(c);
+        if (!mapdb_lift(c))
+            forget(c);
+        if (step % LIMIT_STEPS == 0 && sched_preempt())
+            return false;
+    }
+    return true;
+}
+
+bool cap_revoke(struct cap *c)
+{
+    struct mapping *m = kptr(c->node);
+
+    if (!mapping_dying(m))
+        cut(m);
+    if (!revoke_below(m))
+        return false;
+    forget(m);
+    return true;
+}
+
+static bool is_ancestor(const struct mapping *a, const struct mapping *m)
+{
+    for (; m; m = mapping_parent(m))
+        if (a == m)
+            return true;
+    return false;
+}
+
+/* The receiver's node takes the sender's place. */
+static int grant(struct map_request *r, struct cap *from, struct cap *to, unsigned rights)
+{
+    struct mapping *m = kptr(from->node);
+    struct object *o = cap_object(from);
+
+    if (!mapdb_move(m, kref(to), r->from->space.quota, r->to->space.quota))
+        return -L4_ENOMEM;
+    *to = (struct cap){kref(o) | rights, kref(m)};
+    *from = (struct cap){0, 0};
+    r->mapped++;
+    return 0;
+}
+
+static int map_one(struct map_request *r, struct cap *from, uint64_t slot)
+{
+    unsigned rights = from->ref & CAP_RIGHTS & r->rights;
+    struct mapping *parent = kptr(from->node), *m;
+    struct cap *to;
+
+    if (slot >= L4_CAP_SLOTS || !rights)
+        return 0;
+    to = cap_slot_make(r->to, slot);
+    if (!to)
+        return -L4_ENOMEM;
+    if (to->node) {
+        m = kptr(to->node);
+        if (to->ref && cap_object(to) == cap_object(from)) {
+            if (m->parent == from->node) {
+                to->ref |= rights;
+                r->mapped++;
+                return 0;
+            }
+            if (is_ancestor(m, parent))
+                return 0;
+        }
+        if (!cap_revoke(to))
+            return MAP_PREEMPTED;
+        if (!from->ref) /* it stemmed from what was there */
+            return 0;
+    }
+    if (r->grant)
+        return grant(r, from, to, rights);
+    m = mapping_new(r->to->space.quota, 1 | MAPPING_CAP);
+    if (!m)
+        return -L4_ENOMEM;
+    m->entry = kref(to);
+    mapdb_link(mapdb_list(parent, 1, 0, NULL), parent, m);
+    cap_object(from)->refs++;
+    *to = (struct cap){kref(cap_object(from)) | rights, kref(m)};
+    r->mapped++;
+    return 0;
+}
+
+int map_caps(struct map_request *r)
+{
+    uint64_t end = r->order >= 18 ? L4_CAP_SLOTS : 1UL << r->order;
+
+    for (unsigned step = 1; r->done < end; step++) {
+        uint64_t slot = r->src + r->done;
+        struct cap *c = slot < L4_CAP_SLOTS ? cap_slot(r->from, slot << L4_CAP_SHIFT) : NULL;
+        int err = c && c->ref ? map_one(r, c, r->dst + r->done) : 0;
+
+        if (err)
+            return err;
+        r->done += c ? 1 : CAPS_PER_PAGE - slot % CAPS_PER_PAGE;
+        if (step % LIMIT_STEPS == 0 && r->done < end && sched_preempt())
+            return MAP_PREEMPTED;
+    }
+    return 0;
+}
+
+/* Rights taken away below m, and from m's own slot if `self`. */
+static void downgrade(struct mapping *m, unsigned rights, bool self)
+{
+    struct mapwalk w = mapwalk_start(m);
+
+    do {
+        struct cap *c = kptr(w.at->entry);
+
+        if (!w.up && !mapping_dying(w.at) && (self || w.at != m))
+            c->ref &= ~(uint32_t)(rights & CAP_RIGHTS);
+    } while (mapwalk_move(&w));
+}
+
+static int unmap_one(struct unmap_request *u, struct cap *c)
+{
+    unsigned rights = u->fp.raw & CAP_RIGHTS;
+    struct mapping *m = kptr(c->node);
+    bool all = u->mask & L4_FP_ALL_SPACES;
+    bool del = (u->mask & L4_FP_DELETE_OBJ) == L4_FP_DELETE_OBJ;
+
+    if (del && (c->ref & L4_CAP_FPAGE_D) && !cap_object(c)->dying) {
+        object_die(cap_object(c)); /* the reaper takes all capabilities away */
+        return 0;
+    }
+    if (!(rights & L4_CAP_FPAGE_R)) {
+        if (rights)
+            downgrade(m, rights, all);
+        return 0;
+    }
+    return (all ? cap_revoke(c) : revoke_below(m)) ? 0 : MAP_PREEMPTED;
+}
+
+int unmap_caps(struct unmap_request *u, uint64_t slot, unsigned order)
+{
+    uint64_t end = order >= 18 ? L4_CAP_SLOTS : 1UL << order;
+
+    for (unsigned step = 1; u->done < end && slot + u->done < L4_CAP_SLOTS; step++) {
+        uint64_t i = slot + u->done;
+        struct cap *c = cap_slot(u->task, i << L4_CAP_SHIFT);
+
+        if (c && c->node && unmap_one(u, c) == MAP_PREEMPTED)
+            return MAP_PREEMPTED;
+        u->done += c ? 1 : CAPS_PER_PAGE - i % CAPS_PER_PAGE;
+        if (step % LIMIT_STEPS == 0 && sched_preempt())
+            return MAP_PREEMPTED;
+    }
+    return 0;
+}

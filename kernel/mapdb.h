@@ -1,0 +1,298 @@
+/*
+ * mapdb.h - the mapping database: who got what from whom
+ *
+ * A mapping is a node of a tree: memory page, I/O port or capability slot that somebody holds.
+ * Its children were mapped from it. 24 bytes each. The database knows neither page tables nor
+ * spaces: `entry` is the caller's word (the page-table entry or capability slot).
+ *
+ *                   r (2 MiB)
+ *          child   /   \  parts
+ *                 c     [0] [1] ... [511]       c is of r's size: in r's own list
+ *                        |       |
+ *                        s - s   s              s are smaller: in the list of their part of r
+ *
+ * A superpage mapping (level 2: 2 MiB, level 3: 1 GiB) keeps children of its own size in `child`
+ * and smaller ones in a table of 512 parts, each with the list of children of the next smaller
+ * size and, below that, a further table. So one part can be revoked without looking at the
+ * others, and a new child is entered in constant time.
+ *
+ * M1  Lists: the word `prev` refers to holds the node; the last `next` holds the reference of the
+ *     list's head | MAPPING_END. So a walk finds its way up without a stack.
+ * M2  Every node of a list has the list's owner as parent; its level is the list's.
+ * M3  A table of parts exists exactly while some list or table in it is not empty. Tables are
+ *     charged to the quota of who holds the mapping that they belong to.
+ * M4  A mapping has a page-table entry (or slot) and vice versa; a MAPPING_DYING one keeps the
+ *     place but translates nothing, and nothing can be mapped from it.
+ * M5  Lifting moves a child into the very list in which its parent is, and only children of the
+ *     parent's own level are lifted: same frame, same size, so the same part of the same
+ *     grandparent. That list exists; lifting needs no memory and no search. Smaller children are
+ *     revoked where they are (at most two levels down: 1 GiB, 2 MiB, 4 KiB).
+ *
+ * How map.c revokes. One round of each loop is one bounded step; between rounds anything may
+ * happen (other revokes included), so a preempted revoke begins again from (space, address).
+ *
+ *   revoke everything below list(s), step:
+ *       c = mapdb_victim(FIRST)             FIRST see (a) (b) (c); NULL: done
+ *       if (!mapping_dying(c)) {            cut: nothing can be mapped from c any more
+ *           old = ptab_clear(entry of c)    (or the slot); flush the TLB for c's address
+ *           mapdb_cut(c, flags of old)      A and D are remembered in the node
+ *       }
+ *       if (mapdb_lift(c))                  a child of c is now a child of c's parent
+ *           continue;
+ *       ptab_drop(entry of c);              c has no children: its place in the table goes
+ *       mapdb_remove(c, quota of c's space) its A and D go to its parent
+ *
+ *   (a) a whole mapping r with all below: cut r as above, then steps with FIRST =
+ *       mapdb_child(r) until NULL, then ptab_drop + mapdb_remove for r.
+ *   (b) only the descendants: steps with FIRST = mapdb_child(r) until NULL.
+ *   (c) only below one part: steps with FIRST = mapdb_child_in(r, level, page) until NULL. Children
+ *       of r that are larger than the part are not in it: look at r->child (and, for a 4 KiB part
+ *       of 1 GiB, mapdb_child_over) and split or revoke them.
+ */
+#pragma once
+
+#include "kmem.h"
+
+struct mapping {
+    kref_t parent; /* mapping; 0: a root */
+    kref_t child;  /* first child of the same level */
+    kref_t next;   /* sibling in the same list, or the list's head | MAPPING_END */
+    kref_t prev;   /* the word that refers to this node: a `next` or the head of its list */
+    kref_t entry;  /* page-table entry or capability slot, 0: none */
+    kref_t parts;  /* page of struct part (low 12 bits zero) | flags */
+};
+_Static_assert(sizeof(struct mapping) == 24, "a mapping is 24 bytes");
+
+enum mapping_flags {
+    MAPPING_LEVEL = 0x003,    /* 1, 2, 3 */
+    MAPPING_KIND = 0x00c,     /* what the entry is: */
+    MAPPING_MEMORY = 0x000,
+    MAPPING_IO = 0x004,
+    MAPPING_CAP = 0x008,
+    MAPPING_ACCESSED = 0x010, /* inherited from removed descendants */
+    MAPPING_DIRTY = 0x020,
+    MAPPING_AD = MAPPING_ACCESSED | MAPPING_DIRTY,
+    MAPPING_DYING = 0x040,    /* its entry is already cleared; children are being revoked */
+    MAPPING_USER = 0x380,     /* three bits for the caller */
+    MAPPING_FLAGS = 0xfff,
+    MAPPING_END = 1,          /* in `next` */
+};
+
+struct part {
+    kref_t child; /* children of the part's size */
+    kref_t parts; /* page of parts of this part, or 0 */
+};
+
+enum { MAPPING_PARTS = 512 };
+
+extern struct slab mapping_slab;
+
+/* After kmem_init. */
+void mapdb_init(void);
+
+static inline struct mapping *mapping_ptr(kref_t r)
+{
+    return kptr(r);
+}
+
+static inline unsigned mapping_level(const struct mapping *m)
+{
+    return m->parts & MAPPING_LEVEL;
+}
+
+static inline bool mapping_dying(const struct mapping *m)
+{
+    return m->parts & MAPPING_DYING;
+}
+
+static inline struct mapping *mapping_parent(const struct mapping *m)
+{
+    return m->parent ? mapping_ptr(m->parent) : NULL;
+}
+
+/* A node without parent, charged to q; NULL: exhausted. */
+static inline struct mapping *mapping_new(struct quota *q, unsigned level_and_kind)
+{
+    struct mapping *m = slab_take(&mapping_slab, q);
+
+    if (m)
+        *m = (struct mapping){ .parts = level_and_kind };
+    return m;
+}
+
+/* The node is a leaf and out of every list (a failed map, or a root that nobody has). */
+static inline void mapping_delete(struct mapping *m, struct quota *q)
+{
+    kassert(!m->child && m->parts < KPAGE_SIZE && !m->prev);
+    slab_free(&mapping_slab, q, m);
+}
+
+/* The list of parent's children in a part; makes the tables on the way, charged to q. */
+kref_t *mapdb_list_in_parts(struct mapping *parent, unsigned level, uint64_t page, struct quota *q);
+
+/*
+ * The head of the list of parent's children of `level` (<= parent's) at `page` (offset from the
+ * parent's start in 4 KiB pages, only looked at when level < parent's). q: the quota of who holds
+ * the parent, charged if a table of parts has to be made. NULL: exhausted, nothing changed.
+ * Follow with mapdb_link, or with mapdb_list_trim when something else fails.
+ */
+static inline kref_t *mapdb_list(struct mapping *parent, unsigned level, uint64_t page,
+                                 struct quota *q)
+{
+    if (level == mapping_level(parent))
+        return &parent->child;
+    return mapdb_list_in_parts(parent, level, page, q);
+}
+
+void mapdb_list_trim(struct mapping *parent, kref_t *list);
+/* The first child in a list in a table of parts. */
+void mapdb_parts_use(kref_t *list);
+
+/* Enter a child at the head of a list. */
+static inline void mapdb_link(kref_t *list, struct mapping *parent, struct mapping *child)
+{
+    kref_t first = *list;
+
+    child->parent = kref(parent);
+    child->prev = kref(list);
+    if (first) {
+        child->next = first;
+        mapping_ptr(first)->prev = kref(&child->next);
+    } else {
+        child->next = kref(list) | MAPPING_END;
+        if (mapping_level(child) != mapping_level(parent))
+            mapdb_parts_use(list);
+    }
+    *list = kref(child);
+}
+
+/* The last child has left a list in a table of parts: free the tables that became empty. */
+void mapdb_parts_unuse(kref_t *list);
+
+/* Take m out of its list; its own words stay as they are. */
+static inline void mapdb_leave(struct mapping *m)
+{
+    kref_t next = m->next;
+    kref_t *prev = kptr(m->prev);
+
+    if (!(next & MAPPING_END)) {
+        *prev = next;
+        mapping_ptr(next)->prev = m->prev;
+    } else if (next != (m->prev | MAPPING_END)) {
+        *prev = next;
+    } else {
+        *prev = 0;
+        if (mapping_level(m) != mapping_level(mapping_ptr(m->parent)))
+            mapdb_parts_unuse(prev);
+    }
+}
+
+/* Take m out of its list; it keeps its children. */
+static inline void mapdb_unlink(struct mapping *m)
+{
+    mapdb_leave(m);
+    m->prev = 0;
+    m->parent = 0;
+}
+
+/* Some smaller child of m (in its table of parts); m has one. */
+struct mapping *mapdb_first_in_parts(struct mapping *m);
+
+/* Some child of m; NULL: none. */
+static inline struct mapping *mapdb_child(struct mapping *m)
+{
+    if (m->child)
+        return mapping_ptr(m->child);
+    return m->parts < KPAGE_SIZE ? NULL : mapdb_first_in_parts(m);
+}
+
+/* Some child of m within the part `page` (as in mapdb_list) of `level` < m's: of the part's size
+ * or smaller. NULL: none. */
+struct mapping *mapdb_child_in(struct mapping *m, unsigned level, uint64_t page);
+/* m is 1 GiB: some 2 MiB child that contains `page`. NULL: none. */
+struct mapping *mapdb_child_over(struct mapping *m, uint64_t page);
+
+/* Which node to take away next so that `c` (NULL allowed) can go: c itself, or a smaller one
+ * below it once c is dying. At most two levels down. */
+static inline struct mapping *mapdb_victim(struct mapping *c)
+{
+    while (c && c->parts >= KPAGE_SIZE && mapping_dying(c))
+        c = mapdb_first_in_parts(c);
+    return c;
+}
+
+/* c's entry has just been cleared; ad: what it said, MAPPING_ACCESSED | MAPPING_DIRTY. */
+static inline void mapdb_cut(struct mapping *c, unsigned ad)
+{
+    c->parts |= MAPPING_DYING | ad;
+}
+
+/*
+ * c is dying and has a parent: its first child of its own size moves up beside it and is now a
+ * child of c's parent. False: it has none. Never fails, constant time (M5).
+ */
+static inline bool mapdb_lift(struct mapping *c)
+{
+    struct mapping *g;
+
+    kassert(mapping_dying(c));
+    if (!c->child)
+        return false;
+    g = mapping_ptr(c->child);
+    if (g->next & MAPPING_END) {
+        c->child = 0;
+    } else {
+        c->child = g->next;
+        mapping_ptr(g->next)->prev = kref(&c->child);
+    }
+    g->parent = c->parent;
+    g->next = c->next;
+    g->prev = kref(&c->next);
+    if (!(c->next & MAPPING_END))
+        mapping_ptr(c->next)->prev = kref(&g->next);
+    c->next = kref(g);
+    return true;
+}
+
+/* c is dying and has no children left: out of its list (if it has a parent, which inherits its
+ * accessed and dirty), and freed. q: the quota that paid for it. */
+static inline void mapdb_remove(struct mapping *c, struct quota *q)
+{
+    kassert(!c->child && c->parts < KPAGE_SIZE);
+    if (c->parent) {
+        mapping_ptr(c->parent)->parts |= c->parts & MAPPING_AD;
+        mapdb_leave(c);
+    }
+    slab_free(&mapping_slab, q, c);
+}
+
+/*
+ * Grant: m now belongs to another holder. Its place in the tree, its children and its flags stay;
+ * the charge (node and tables of parts) moves from one quota to the other. False: `to` cannot
+ * pay, nothing changed. The caller has entered m beside the new page-table entry.
+ */
+bool mapdb_move(struct mapping *m, kref_t new_entry, struct quota *from, struct quota *to);
+
+/*
+ * A walk over m and all below without changing anything (lower rights, collect accessed and dirty
+ * bits): parents before children. One call is one bounded move.
+ *   struct mapwalk w = mapwalk_start(r);
+ *   do { if (!w.up) visit(w.at); } while (mapwalk_move(&w));
+ * `up`: `at` has been visited already, the walk came back to it. The tree must not change during
+ * a walk; a preempted one starts again.
+ */
+struct mapwalk {
+    struct mapping *root;
+    struct mapping *at;
+    bool up;
+};
+
+static inline struct mapwalk mapwalk_start(struct mapping *root)
+{
+    return (struct mapwalk){ root, root, false };
+}
+
+bool mapwalk_move(struct mapwalk *w);
+
+/* M1, M2, M3 for root and everything below. */
+bool mapdb_ok(const struct mapping *root);

@@ -1,0 +1,236 @@
+/*
+ * ptab.c - page tables: find, reach, prune; one loop for all levels
+ *
+ * The invariants T1..T5 stand in ptab.h. A table is all zero when it is freed, and so are the
+ * references beside it: neither is cleared again when it is next used.
+ */
+#include "ptab.h"
+
+/* 512 references beside a table; two fit in a page. */
+static struct slab nodes_slab;
+
+void ptab_init(void)
+{
+    slab_init(&nodes_slab, "references", PTAB_ENTRIES * sizeof(kref_t));
+}
+
+static inline pte_t *entry_of(pte_t *table, unsigned level, uint64_t va)
+{
+    return &table[va >> ptab_shift(level) & (PTAB_ENTRIES - 1)];
+}
+
+static inline bool is_leaf(pte_t value, unsigned level)
+{
+    return level == 1 || (value & PTE_PS);
+}
+
+static pte_t *table_new(struct space *s, unsigned level, uint64_t va, pte_t *up)
+{
+    pte_t *table = kmem_page(s->quota, KPAGE_TABLE);
+    struct kpage *d;
+
+    if (!table)
+        return NULL;
+    d = kmem_desc(table);
+    d->level = (uint8_t)level;
+    d->live = 0;
+    d->hint = 0;
+    d->owner = kref(s);
+    d->nodes = 0;
+    d->up = up ? kref(up) : 0;
+    d->base = (uint32_t)(va >> ptab_shift(level + 1) << ptab_shift(level + 1) >> 21);
+    return table;
+}
+
+int ptab_create(struct space *s, struct quota *q)
+{
+    s->quota = q;
+    s->root = table_new(s, PTAB_LEVELS, 0, NULL);
+    if (!s->root)
+        return -L4_ENOMEM;
+    mmu_copy_kernel_half(s->root);
+    s->root_phys = mmu_phys(s->root);
+    return 0;
+}
+
+void ptab_destroy(struct space *s)
+{
+    kassert(kmem_desc(s->root)->live == 0 && !kmem_desc(s->root)->nodes);
+    kmem_page_free(s->quota, s->root);
+    s->root = NULL;
+}
+
+pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level)
+{
+    pte_t *table = s->root;
+
+    for (unsigned l = PTAB_LEVELS;; l--) {
+        pte_t *e = entry_of(table, l, va);
+        pte_t value = *e;
+
+        *level = l;
+        if (!(value & PTE_P))
+            return ptab_mapping(e) ? e : NULL;
+        if (is_leaf(value, l))
+            return e;
+        table = mmu_virt(value & PTE_FRAME);
+    }
+}
+
+/* The references beside the table of e, made if there are none. */
+static bool nodes_reach(struct space *s, pte_t *e)
+{
+    struct kpage *d = kmem_desc(e);
+    uint64_t *nodes;
+
+    if (d->nodes)
+        return true;
+    nodes = slab_take(&nodes_slab, s->quota);
+    if (!nodes)
+        return false;
+    nodes[0] = 0; /* all others are zero, see above */
+    d->nodes = kref(nodes);
+    return true;
+}
+
+int ptab_reach(struct space *s, uint64_t va, unsigned level, bool nodes, pte_t **entry)
+{
+    pte_t *e = entry_of(s->root, PTAB_LEVELS, va);
+
+    kassert(level >= 1 && level <= PTAB_LEAF_MAX);
+    for (unsigned l = PTAB_LEVELS; l > level; l--) {
+        pte_t value = *e;
+        pte_t *table;
+
+        if (value & PTE_P) {
+            if (value & PTE_PS)
+                return -L4_EEXIST;
+            table = mmu_virt(value & PTE_FRAME);
+        } else {
+            if (ptab_mapping(e))
+                return -L4_EEXIST;
+            table = table_new(s, l - 1, va, e);
+            if (!table) {
+                ptab_trim(e);
+                return -L4_ENOMEM;
+            }
+            kmem_desc(e)->live++;
+            pte_store(e, mmu_phys(table) | PTE_P | PTE_W | PTE_U);
+        }
+        e = entry_of(table, l - 1, va);
+    }
+    if ((*e & PTE_P) && !is_leaf(*e, level))
+        return -L4_EEXIST;
+    if (nodes && !nodes_reach(s, e)) {
+        ptab_trim(e);
+        return -L4_ENOMEM;
+    }
+    *entry = e;
+    return 0;
+}
+
+void ptab_trim(pte_t *e)
+{
+    struct kpage *d = kmem_desc(e);
+
+    if (!d->hint || !d->live)
+        ptab_prune(d, e);
+}
+
+void ptab_prune(struct kpage *d, pte_t *e)
+{
+    struct space *s = kptr(d->owner);
+
+    for (;;) {
+        pte_t *table = e - ptab_index(e);
+        uint64_t va = ptab_va(e);
+
+        if (d->nodes && !d->hint) {
+            slab_free(&nodes_slab, s->quota, kptr(d->nodes));
+            d->nodes = 0;
+        }
+        if (d->live || !d->up)
+            return;
+        e = kptr(d->up);
+        pte_store(e, 0);
+        mmu_flush_page(s, va);
+        kmem_page_free_clean(s->quota, table);
+        d = kmem_desc(e);
+        d->live--;
+    }
+}
+
+/* T2 and the descriptor of one table; adds the tables below to *tables. */
+static bool table_ok(const struct space *s, const pte_t *table, unsigned level, uint64_t va,
+                     const pte_t *up, unsigned *below)
+{
+    const struct kpage *d = kmem_desc(table);
+    const kref_t *nodes = d->nodes ? kptr(d->nodes) : NULL;
+    unsigned count = level == PTAB_LEVELS ? PTAB_ENTRIES / 2 : PTAB_ENTRIES; /* the user half */
+    unsigned live = 0, hint = 0;
+
+    *below = 0;
+    if (d->kind != KPAGE_TABLE || d->level != level || kptr(d->owner) != s ||
+        (uint64_t)d->base << 21 != va || (up ? kptr(d->up) != up : d->up != 0))
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        bool is_table = (table[i] & PTE_P) && !is_leaf(table[i], level);
+
+        if (!(table[i] & PTE_P) && table[i])
+            return false;
+        if (nodes && nodes[i] && is_table)
+            return false;
+        *below += is_table;
+        live += (table[i] & PTE_P) || (nodes && nodes[i]);
+        hint += nodes && nodes[i];
+    }
+    return live == d->live && hint == d->hint && (live || !up) && !nodes == !hint;
+}
+
+/* The next table of a level at or after *va: NULL: no more. */
+static const pte_t *next_table(const struct space *s, unsigned level, uint64_t *va,
+                               const pte_t **up)
+{
+    while (*va < 1UL << 47) {
+        const pte_t *table = s->root;
+        unsigned l = PTAB_LEVELS;
+
+        for (*up = NULL; l > level; l--) {
+            const pte_t *e = &table[*va >> ptab_shift(l) & (PTAB_ENTRIES - 1)];
+
+            if (!(*e & PTE_P) || is_leaf(*e, l))
+                break;
+            *up = e;
+            table = mmu_virt(*e & PTE_FRAME);
+        }
+        if (l == level)
+            return table;
+        *va = ((*va >> ptab_shift(l)) + 1) << ptab_shift(l);
+    }
+    return NULL;
+}
+
+bool ptab_ok(const struct space *s)
+{
+    unsigned expected = 1;
+
+    for (unsigned level = PTAB_LEVELS; level; level--) {
+        const pte_t *table, *up;
+        unsigned seen = 0, below_all = 0;
+        uint64_t va = 0;
+
+        while ((table = next_table(s, level, &va, &up))) {
+            unsigned below;
+
+            if (!table_ok(s, table, level, va, up, &below))
+                return false;
+            below_all += below;
+            seen++;
+            va += 1UL << ptab_shift(level + 1);
+        }
+        if (seen != expected)
+            return false;
+        expected = below_all;
+    }
+    return true;
+}

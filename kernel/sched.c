@@ -1,0 +1,203 @@
+/*
+ * sched.c - ready queues, switching, time slices
+ *
+ * S1  cpu.top_ready is the highest priority with a waiting thread, or 0 if there is none.
+ * S2  A bit of ready_map is set exactly if the list of that priority is not empty.
+ */
+#include "sched.h"
+
+#include "kassert.h"
+#include "kip.h"
+#include "limits.h"
+#include "object.h"
+#include "task.h"
+#include "trace.h"
+
+static struct link ready[LIMIT_PRIORITIES];
+static uint64_t ready_map[LIMIT_PRIORITIES / 64];
+struct thread idle_thread;
+
+void sched_init(void)
+{
+    for (unsigned i = 0; i < LIMIT_PRIORITIES; i++)
+        list_init(&ready[i]);
+    idle_thread.state = THREAD_STOPPED;
+    cpu0.current = &idle_thread;
+    timeout_init();
+}
+
+static void find_top(void)
+{
+    for (unsigned i = LIMIT_PRIORITIES / 64; i-- > 0;) {
+        if (ready_map[i]) {
+            cpu0.top_ready = i * 64 + 63 - (unsigned)__builtin_clzl(ready_map[i]);
+            return;
+        }
+    }
+    cpu0.top_ready = 0;
+}
+
+static void enter(struct thread *t, struct link *at)
+{
+    unsigned p = t->priority;
+
+    kassert(t->state == THREAD_READY && t->task);
+    if (!list_empty(&t->link))
+        return;
+    list_add(at, &t->link);
+    ready_map[p / 64] |= 1UL << (p % 64);
+    if (p > cpu0.top_ready)
+        cpu0.top_ready = p;
+    if (p > cpu0.current->priority || cpu0.current->state != THREAD_READY)
+        cpu0.resched = true;
+}
+
+void sched_ready(struct thread *t)
+{
+    enter(t, &ready[t->priority]);
+}
+
+void sched_ready_first(struct thread *t)
+{
+    enter(t, ready[t->priority].next);
+}
+
+void sched_remove(struct thread *t)
+{
+    unsigned p = t->priority;
+
+    list_del(&t->link);
+    if (list_empty(&ready[p])) {
+        ready_map[p / 64] &= ~(1UL << (p % 64));
+        if (p == cpu0.top_ready)
+            find_top();
+    }
+}
+
+void sched_set_priority(struct thread *t, unsigned priority)
+{
+    bool queued = t->state == THREAD_READY && t != cpu0.current && !list_empty(&t->link);
+
+    if (queued)
+        sched_remove(t);
+    t->priority = (uint8_t)priority;
+    if (queued)
+        sched_ready(t);
+    if (cpu0.top_ready > cpu0.current->priority)
+        cpu0.resched = true;
+}
+
+static uint64_t gs_base_of(const struct thread *t)
+{
+    return t->gs_base ? t->gs_base : t->utcb_user + 8 * L4_UTCB_SELF_WORD;
+}
+
+/* PF-3: the kernel switches to the pager: its registers, address space and FPU state. */
+void sched_load(struct cpu *c, struct thread *next)
+{
+    struct thread *prev = c->current;
+
+    if (prev == next)
+        return;
+    __asm__ volatile("fxsave %0" : "=m"(prev->fpu));
+    __asm__ volatile("fxrstor %0" : : "m"(next->fpu));
+    c->current = next;
+    *c->tss_rsp0 = (uint64_t)(&next->regs + 1);
+    wrmsr(MSR_KERNEL_GS_BASE, gs_base_of(next));
+    if (next->fs_base != c->fs_base_loaded) {
+        c->fs_base_loaded = next->fs_base;
+        wrmsr(MSR_FS_BASE, next->fs_base);
+    }
+    if (next->task && next->task->space.root_phys != c->root_loaded) {
+        c->root_loaded = next->task->space.root_phys;
+        mmu_load_root(c->root_loaded);
+    }
+}
+
+void sched_bases_changed(struct thread *t)
+{
+    if (t != cpu0.current)
+        return;
+    wrmsr(MSR_KERNEL_GS_BASE, gs_base_of(t));
+    cpu0.fs_base_loaded = t->fs_base;
+    wrmsr(MSR_FS_BASE, t->fs_base);
+}
+
+/* Nobody is ready: finish what is dying, then sleep until an interrupt makes somebody ready. */
+static void idle(void)
+{
+    sched_load(&cpu0, &idle_thread);
+    while (!cpu0.top_ready && list_empty(&ready[0])) {
+        if (object_any_dying()) {
+            object_reap_all();
+            continue;
+        }
+        cpu0.idle = true;
+        cpu_idle();
+        cpu0.idle = false;
+    }
+}
+
+static struct thread *pick(void)
+{
+    struct link *q;
+
+    if (!cpu0.top_ready && list_empty(&ready[0]))
+        idle();
+    q = &ready[cpu0.top_ready];
+    return container_of(q->next, struct thread, link);
+}
+
+struct thread *sched_next(struct thread *self)
+{
+    for (;;) {
+        struct thread *next = self;
+
+        if (self->state != THREAD_READY || self == &idle_thread) {
+            next = pick();
+            sched_remove(next);
+        } else if (cpu0.resched) {
+            if (self->slice_us == 0) {
+                self->slice_us = self->quantum_us;
+                if (cpu0.top_ready >= self->priority && !list_empty(&ready[cpu0.top_ready])) {
+                    sched_ready(self);
+                    next = pick();
+                    sched_remove(next);
+                }
+            } else if (cpu0.top_ready > self->priority) {
+                sched_ready_first(self);
+                next = pick();
+                sched_remove(next);
+            }
+        }
+        cpu0.resched = false;
+        sched_load(&cpu0, next);
+        if (!next->cont)
+            return next;
+        self = next;
+        self = self->cont(self); /* clears or keeps ->cont; says who was current then */
+    }
+}
+
+bool sched_preempt(void)
+{
+    cpu_window();
+    return cpu0.resched && !cpu0.idle;
+}
+
+void sched_tick(void)
+{
+    struct thread *t = cpu0.current;
+
+    ticks_now++;
+    kip_set_clock(ticks_now * TICK_US);
+    if (cpu0.idle) {
+        cpu0.idle_ticks++;
+    } else {
+        t->ticks++;
+        t->slice_us = t->slice_us > TICK_US ? t->slice_us - TICK_US : 0;
+        if (t->slice_us == 0)
+            cpu0.resched = true;
+    }
+    timeout_tick();
+}

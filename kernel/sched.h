@@ -1,0 +1,38 @@
+/*
+ * sched.h - who runs next
+ *
+ * 256 fixed priorities, round robin within one. System calls and traps return the thread that
+ * runs next; sched_switch() makes it the current one.
+ */
+#pragma once
+
+#include "thread.h"
+#include "x86/cpu.h"
+#include "x86/mmu.h"
+
+void sched_init(void);
+/* t became ready: into the queue of its priority (at the end, or in front). */
+void sched_ready(struct thread *t);
+void sched_ready_first(struct thread *t);
+/* t leaves the ready queue. */
+void sched_remove(struct thread *t);
+/* The thread that runs next, already switched to. `self` is current; it is put back into the
+ * queue if it is READY and something better is there. */
+struct thread *sched_next(struct thread *self);
+/* A preemption point: take pending interrupts; true: `current` should give way. */
+bool sched_preempt(void);
+void sched_tick(void);
+void sched_set_priority(struct thread *t, unsigned priority);
+
+/* Load everything of `next` that is not in its register frame. */
+void sched_load(struct cpu *c, struct thread *next);
+
+/* Segment bases of t were set: load them if t is current. */
+void sched_bases_changed(struct thread *t);
+
+/* IPC timeouts */
+void timeout_init(void);
+void timeout_set(struct thread *t, uint16_t l4_timeout);
+void timeout_cancel(struct thread *t);
+void timeout_tick(void);
+extern uint64_t ticks_now;
