@@ -1,0 +1,5 @@
+# libl4.mk - host tests of the user library's pure parts
+host-y += test_libc test_heap
+test_libc-y := test_libc.c
+test_libc-cflags := -fno-builtin
+test_heap-y := test_heap.c ../../libl4/src/heap.c

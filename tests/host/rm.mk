@@ -1,0 +1,2 @@
+host-y += test_region
+test_region-y := test_region.c ../../libl4/src/rm/region.c

@@ -1,0 +1,271 @@
+/*
+ * test_kmem.c - the kernel's pool, quotas and slabs: everything comes back, nothing overlaps
+ */
+#include "kmem.h"
+
+#include "test.h"
+
+static struct quota quota;
+static struct slab slab;
+static uint64_t free_at_start;
+
+static uint64_t free_now(void)
+{
+    uint64_t total, free, low;
+
+    kmem_stats(&total, &free, &low);
+    CHECK(free <= total && low <= free);
+    return free;
+}
+
+static void start(size_t bytes)
+{
+    memset(host_pool, 0x5a, bytes + (1 << 16));
+    kmem_init(host_pool, bytes);
+    quota = (struct quota){ .limit = ~0UL };
+    free_at_start = free_now();
+    CHECK(kmem_ok());
+}
+
+static void leaks(void)
+{
+    kmem_fail_nth(0);
+    CHECK(quota.used == 0 && free_now() == free_at_start && kmem_ok());
+}
+
+static bool is_zero(const void *p, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (((const char *)p)[i])
+            return false;
+    return true;
+}
+
+TEST(pages_are_zero_apart_and_all_come_back)
+{
+    static void *pages[1100];
+    unsigned n = 0;
+
+    start(4UL << 20);
+    while ((pages[n] = kmem_page(&quota, KPAGE_PLAIN))) {
+        CHECK(((uintptr_t)pages[n] & 4095) == 0 && is_zero(pages[n], 4096));
+        memset(pages[n], 0xff, 4096);
+        CHECK(kmem_desc(pages[n])->kind == KPAGE_PLAIN);
+        n++;
+    }
+    CHECK(n * 4096UL == free_at_start && free_now() == 0 && quota.used == n * 4096UL);
+    CHECK(n > 1010); /* descriptors and metadata are less than 1.5 % */
+    while (n--)
+        kmem_page_free(&quota, pages[n]);
+}
+
+TEST(contiguous_pages_are_aligned_to_their_size)
+{
+    start(4UL << 20);
+    for (unsigned order = 0; order < 10; order++) {
+        char *p = kmem_pages(&quota, order, KPAGE_PLAIN);
+
+        CHECK(p && ((uintptr_t)(p - (char *)host_pool) & ((4096UL << order) - 1)) == 0);
+        CHECK(is_zero(p, 4096UL << order) && quota.used == 4096UL << order);
+        memset(p, 0xff, 4096UL << order);
+        kmem_pages_free(&quota, p, order);
+    }
+    CHECK(!kmem_pages(&quota, 10, KPAGE_PLAIN) && !kmem_pages(&quota, 40, KPAGE_PLAIN));
+}
+
+TEST(a_quota_is_never_passed_and_a_failure_costs_nothing)
+{
+    void *a, *b;
+
+    start(1UL << 20);
+    slab_init(&slab, "test", 24);
+    quota.limit = 4096 + 24;
+    a = kmem_page(&quota, KPAGE_PLAIN);
+    b = slab_alloc(&slab, &quota);
+    CHECK(a && b && !slab_alloc(&slab, &quota) && !kmem_page(&quota, KPAGE_PLAIN));
+    CHECK(!kmem_pages(&quota, 3, KPAGE_PLAIN) && quota.used == quota.limit);
+    slab_free(&slab, &quota, b);
+    kmem_page_free(&quota, a);
+}
+
+TEST(clean_pages_are_used_first_and_lost_to_nobody)
+{
+    void *pages[200];
+
+    start(1UL << 20);
+    for (unsigned i = 0; i < 200; i++)
+        CHECK((pages[i] = kmem_page(&quota, KPAGE_TABLE)));
+    for (unsigned i = 0; i < 200; i++)
+        kmem_page_free_clean(&quota, pages[i]);
+    CHECK(free_now() == free_at_start && kmem_ok());
+    CHECK(kmem_page(&quota, KPAGE_PLAIN) == pages[63]); /* the last one kept */
+    CHECK(kmem_desc(pages[63])->kind == KPAGE_PLAIN && kmem_desc(pages[63])->live == 0);
+    kmem_page_free(&quota, pages[63]);
+    pages[0] = kmem_pages(&quota, 7, KPAGE_PLAIN); /* needs the clean ones back together */
+    CHECK(pages[0]);
+    kmem_pages_free(&quota, pages[0], 7);
+}
+
+static void fill_and_empty(uint32_t size)
+{
+    static unsigned char *objects[1 << 17];
+    unsigned n = 0;
+
+    start(1UL << 20);
+    slab_init(&slab, "test", size);
+    while ((objects[n] = slab_alloc(&slab, &quota))) {
+        uintptr_t page = (uintptr_t)objects[n] & ~4095UL;
+
+        CHECK(is_zero(objects[n], size) && (uintptr_t)objects[n] + size <= page + 4096);
+        memset(objects[n], (int)(n % 251) + 1, size);
+        n++;
+    }
+    CHECK(free_now() == 0 && quota.used == (uint64_t)n * size && kmem_ok());
+    CHECK(n == free_at_start / 4096 * (4096 / size));
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < size; k++)
+            CHECK(objects[i][k] == i % 251 + 1);
+    for (unsigned step = 0; step < 3; step++)
+        for (unsigned i = step; i < n; i += 3)
+            slab_free(&slab, &quota, objects[i]);
+    CHECK(slab.pages <= 1);
+    leaks();
+}
+
+TEST(slabs_use_every_page_to_the_end_without_a_header)
+{
+    fill_and_empty(2048);
+    fill_and_empty(24);
+    fill_and_empty(8);
+    fill_and_empty(4096);
+    fill_and_empty(1368);
+}
+
+TEST(one_object_again_and_again_costs_no_page)
+{
+    void *page;
+
+    start(1UL << 20);
+    slab_init(&slab, "test", 2048);
+    slab_free(&slab, &quota, slab_alloc(&slab, &quota));
+    kmem_fail_nth(1000);
+    CHECK(slab.pages == 1 && slab.keep);
+    for (unsigned i = 0; i < 100; i++)
+        slab_free(&slab, &quota, slab_alloc(&slab, &quota));
+    CHECK(slab.pages == 1);
+    kmem_fail_nth(0);
+    /* Yet the kept page counts as free, and is. */
+    page = NULL;
+    for (unsigned i = 0; i < free_at_start / 4096; i++) {
+        uint64_t *next = kmem_page(&quota, KPAGE_PLAIN);
+
+        CHECK(next);
+        *next = (uintptr_t)page;
+        page = next;
+    }
+    CHECK(slab.pages == 0 && free_now() == 0 && !slab_alloc(&slab, &quota));
+    while (page) {
+        void *next = (void *)*(uintptr_t *)page;
+
+        kmem_page_free(&quota, page);
+        page = next;
+    }
+}
+
+TEST(random_objects_and_pages_never_overlap)
+{
+    static struct { unsigned char *p; unsigned kind; } held[600];
+    static const uint32_t sizes[] = { 24, 2048, 512 };
+    static struct slab slabs[3];
+
+    start(1UL << 20);
+    for (unsigned i = 0; i < 3; i++)
+        slab_init(&slabs[i], "test", sizes[i]);
+    memset(held, 0, sizeof(held));
+    for (unsigned i = 0; i < 60000; i++) {
+        unsigned k = (unsigned)random_below(600), kind = held[k].kind;
+        uint32_t size = kind < 3 ? sizes[kind] : 4096;
+
+        if (i == 30000)
+            kmem_fail_nth(3);
+        if (held[k].p) {
+            for (unsigned b = 0; b < size; b++)
+                CHECK(held[k].p[b] == (k & 0xff));
+            if (kind < 3) {
+                slab_free(&slabs[kind], &quota, held[k].p);
+            } else if (kind == 3) {
+                kmem_page_free(&quota, held[k].p);
+            } else {
+                memset(held[k].p, 0, 4096);
+                kmem_page_free_clean(&quota, held[k].p);
+            }
+            held[k].p = NULL;
+            continue;
+        }
+        kind = (unsigned)random_below(5);
+        size = kind < 3 ? sizes[kind] : 4096;
+        held[k].p = kind < 3 ? slab_alloc(&slabs[kind], &quota) : kmem_page(&quota, KPAGE_PLAIN);
+        held[k].kind = kind;
+        if (!held[k].p)
+            continue;
+        CHECK(is_zero(held[k].p, size));
+        memset(held[k].p, (int)(k & 0xff), size);
+        if (i % 256 == 0)
+            CHECK(kmem_ok());
+    }
+    kmem_fail_nth(0);
+    for (unsigned k = 0; k < 600; k++) {
+        if (held[k].p && held[k].kind < 3)
+            slab_free(&slabs[held[k].kind], &quota, held[k].p);
+        else if (held[k].p)
+            kmem_page_free(&quota, held[k].p);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        CHECK(slabs[i].pages == slabs[i].keep);
+}
+
+TEST(the_nth_allocation_fails_and_only_that)
+{
+    start(1UL << 20);
+    slab_init(&slab, "test", 24);
+    for (unsigned n = 1; n < 10; n++) {
+        kmem_fail_nth(n);
+        for (unsigned i = 1; i <= 30; i++) {
+            uint64_t used = quota.used;
+            void *p = i % 2 ? slab_alloc(&slab, &quota) : kmem_page(&quota, KPAGE_PLAIN);
+
+            CHECK(!p == (i % n == 0));
+            if (!p)
+                CHECK(quota.used == used);
+            else if (i % 2)
+                slab_free(&slab, &quota, p);
+            else
+                kmem_page_free(&quota, p);
+        }
+    }
+}
+
+TEST(the_low_water_mark_stays)
+{
+    uint64_t total, free, low;
+    void *p;
+
+    start(1UL << 20);
+    p = kmem_pages(&quota, 6, KPAGE_PLAIN);
+    kmem_pages_free(&quota, p, 6);
+    kmem_stats(&total, &free, &low);
+    CHECK(total == 1UL << 20 && free == free_at_start && low == free - (4096UL << 6));
+}
+
+#define TESTS(X)                                                                                  \
+    X(pages_are_zero_apart_and_all_come_back)                                                     \
+    X(contiguous_pages_are_aligned_to_their_size)                                                 \
+    X(a_quota_is_never_passed_and_a_failure_costs_nothing)                                        \
+    X(clean_pages_are_used_first_and_lost_to_nobody)                                              \
+    X(slabs_use_every_page_to_the_end_without_a_header)                                           \
+    X(one_object_again_and_again_costs_no_page)                                                   \
+    X(random_objects_and_pages_never_overlap)                                                     \
+    X(the_nth_allocation_fails_and_only_that)                                                     \
+    X(the_low_water_mark_stays)
+
+TEST_MAIN(leaks, TESTS)
