@@ -1,0 +1,260 @@
+/*
+ * heap.c - the heap without its memory
+ *
+ *   run (64 KiB, aligned): | header 64 | block | block | ... all of one size
+ *   large block (aligned): | header 64 | ...padding to the alignment... | the block ...
+ *
+ * H1  A block's header is found by rounding its address down to HEAP_RUN.
+ * H2  Blocks of a run are carved in order; pages behind the last one carved are untouched.
+ * H3  A run is on the list of its class exactly if it has a free block and one in use (or is the
+ *     last of its class); a run without blocks in use is on `empty` otherwise.
+ */
+#include <stdint.h>
+
+#include "heap.h"
+
+enum { HEADER = 64, GRAIN = 16, SPAN_MIN = 4 * HEAP_RUN, SPAN_MAX = 64 * HEAP_RUN, PAGE = 4096 };
+enum { MAGIC_RUN = 0x6e757251, MAGIC_LARGE = 0x67724c51 };
+
+struct heap_run {
+    uint32_t magic;
+    uint16_t class;
+    uint16_t in_use;
+    uint32_t carved; /* offset of the first byte never handed out */
+    uint32_t unused;
+    void *free; /* chained through the first word */
+    struct heap_run *next, *prev;
+    size_t size;          /* large: of the span */
+    unsigned long handle; /* large: the source's */
+    struct heap *heap;
+};
+
+_Static_assert(sizeof(struct heap_run) <= HEADER, "header");
+
+/* Steps of at most a quarter; the large ones divide a run (65472 bytes) without much rest. */
+static const uint16_t class_size[HEAP_CLASSES] = {
+    16,   32,   48,   64,   80,   96,   112,  128,  160,  192,   224,   256, 320, 384, 448, 512,
+    640,  768,  896,  1024, 1280, 1536, 1792, 2048, 2976, 4080, 5456, 8176, 13088, 21824, 32736,
+};
+
+static struct heap_run *run_of(const void *p)
+{
+    return (struct heap_run *)((uintptr_t)p & ~(uintptr_t)(HEAP_RUN - 1));
+}
+
+static unsigned class_of(size_t size)
+{
+    unsigned low = 0, high = HEAP_CLASSES - 1;
+
+    while (low < high) {
+        unsigned mid = (low + high) / 2;
+
+        if (class_size[mid] < size)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void list_add(struct heap_run **list, struct heap_run *r)
+{
+    r->prev = NULL;
+    r->next = *list;
+    if (*list)
+        (*list)->prev = r;
+    *list = r;
+}
+
+static void list_remove(struct heap_run **list, struct heap_run *r)
+{
+    if (r->prev)
+        r->prev->next = r->next;
+    else
+        *list = r->next;
+    if (r->next)
+        r->next->prev = r->prev;
+}
+
+static int run_full(const struct heap_run *r)
+{
+    return !r->free && r->carved + class_size[r->class] > HEAP_RUN;
+}
+
+/* 64 KiB that belong to no class. */
+static struct heap_run *run_get(struct heap *h)
+{
+    struct heap_run *r = h->empty;
+    unsigned long handle;
+
+    if (r) {
+        list_remove(&h->empty, r);
+        return r;
+    }
+    if (h->span == h->span_end) {
+        size_t size = h->span_size ? h->span_size : SPAN_MIN;
+        char *span = h->source->get(size, &handle);
+
+        if (!span && size > HEAP_RUN) {
+            size = HEAP_RUN; /* the quota's last pages */
+            span = h->source->get(size, &handle);
+        }
+        if (!span)
+            return NULL;
+        h->span = span;
+        h->span_end = span + size;
+        h->span_size = size < SPAN_MAX ? 2 * size : size;
+        h->bytes_from_source += size;
+    }
+    r = (struct heap_run *)h->span;
+    h->span += HEAP_RUN;
+    return r;
+}
+
+static struct heap_run *run_new(struct heap *h, unsigned class)
+{
+    struct heap_run *r = run_get(h);
+
+    if (!r)
+        return NULL;
+    r->magic = MAGIC_RUN;
+    r->class = (uint16_t)class;
+    r->in_use = 0;
+    r->carved = HEADER;
+    r->free = NULL;
+    r->heap = h;
+    list_add(&h->partial[class], r);
+    return r;
+}
+
+static void *small_alloc(struct heap *h, unsigned class)
+{
+    struct heap_run *r = h->partial[class];
+    void *p;
+
+    if (!r)
+        r = run_new(h, class);
+    if (!r)
+        return NULL;
+    p = r->free;
+    if (p) {
+        r->free = *(void **)p;
+    } else {
+        p = (char *)r + r->carved;
+        r->carved += class_size[class];
+    }
+    r->in_use++;
+    if (run_full(r))
+        list_remove(&h->partial[class], r);
+    return p;
+}
+
+static void *large_alloc(struct heap *h, size_t size, size_t align)
+{
+    size_t offset = align > HEADER ? align : HEADER;
+    unsigned long handle = 0;
+    struct heap_run *r;
+
+    if (size > (size_t)-1 / 2)
+        return NULL;
+    size = (offset + size + PAGE - 1) & ~(size_t)(PAGE - 1);
+    r = h->source->get(size, &handle);
+    if (!r)
+        return NULL;
+    r->magic = MAGIC_LARGE;
+    r->size = size;
+    r->handle = handle;
+    r->heap = h;
+    h->bytes_from_source += size;
+    return (char *)r + offset;
+}
+
+void *heap_alloc(struct heap *h, size_t size, size_t align, int *zeroed)
+{
+    size_t need;
+    uintptr_t p;
+
+    if (size == 0)
+        size = 1; /* a block of its own, so that its address is unique */
+    need = size + (align > GRAIN ? align - GRAIN : 0);
+    if (align > HEAP_ALIGN_MAX || need < size)
+        return NULL;
+    if (need > class_size[HEAP_CLASSES - 1]) {
+        p = (uintptr_t)large_alloc(h, size, align);
+        if (zeroed)
+            *zeroed = 1;
+    } else {
+        /* A block may be used from its middle on: heap_free() finds its start. */
+        p = (uintptr_t)small_alloc(h, class_of(need));
+        if (p && align > GRAIN)
+            p = (p + align - 1) & ~(uintptr_t)(align - 1);
+        if (zeroed)
+            *zeroed = 0;
+    }
+    if (p)
+        h->blocks++;
+    return (void *)p;
+}
+
+/* Offset in its run of the block that p points into; 0: none. */
+static uint32_t block_start(const struct heap_run *r, const void *p)
+{
+    uint32_t at = (uint32_t)((const char *)p - (const char *)r);
+    uint32_t size = class_size[r->class];
+
+    if (at < HEADER || at >= r->carved || at % GRAIN)
+        return 0;
+    return (at - HEADER) / size * size + HEADER;
+}
+
+static int small_free(struct heap *h, struct heap_run *r, void *p)
+{
+    uint32_t start = r->class < HEAP_CLASSES ? block_start(r, p) : 0;
+    int was_full;
+    void **block = (void **)((char *)r + start);
+
+    if (start == 0 || r->in_use == 0 || r->free == block)
+        return -1; /* not ours, or freed twice in a row */
+    was_full = run_full(r);
+    *block = r->free;
+    r->free = block;
+    r->in_use--;
+    if (was_full)
+        list_add(&h->partial[r->class], r);
+    if (r->in_use == 0 && (r->next || r->prev)) { /* others of this class have room */
+        list_remove(&h->partial[r->class], r);
+        list_add(&h->empty, r);
+    }
+    return 0;
+}
+
+int heap_free(struct heap *h, void *p)
+{
+    struct heap_run *r = run_of(p);
+
+    if (((uintptr_t)p & (GRAIN - 1)) || r->heap != h)
+        return -1;
+    if (r->magic == MAGIC_LARGE) {
+        r->magic = 0;
+        h->bytes_from_source -= r->size;
+        h->blocks--;
+        h->source->put(r, r->size, r->handle);
+        return 0;
+    }
+    if (r->magic != MAGIC_RUN || small_free(h, r, p) != 0)
+        return -1;
+    h->blocks--;
+    return 0;
+}
+
+size_t heap_usable(const void *p)
+{
+    const struct heap_run *r = run_of(p);
+    size_t at = (size_t)((const char *)p - (const char *)r);
+
+    if (r->magic == MAGIC_LARGE)
+        return r->size - at;
+    if (r->magic != MAGIC_RUN)
+        return 0;
+    return block_start(r, p) + class_size[r->class] - at;
+}

@@ -1,0 +1,605 @@
+/*
+ * region.c - which part of an address space is whose
+ *
+ * Two levels of balanced (AVL) trees of disjoint ranges, ordered by address: one tree of the map,
+ * one inside each area. Each node knows the largest hole in its subtree, so a free place is found
+ * without visiting the regions before it.
+ *
+ * R1  The ranges of one tree are disjoint and in order; they are whole pages and not empty.
+ * R2  The ranges of the map lie in [min, max), those of an area in the area.
+ * R3  The heights of two sibling subtrees differ by at most one.
+ * R4  first, last, hole and height of a node are what its children and its own range say.
+ * R5  Areas hold regions, never areas; a region's `area` is the area whose tree it is in.
+ * R6  regions and areas are the numbers of nodes in the trees; spares that of the spare list.
+ *
+ * Nothing here recurses; loops are bounded by the height of a tree, by the number of regions of a
+ * freed area, or (search) by the number of holes that are large enough but badly aligned.
+ */
+#include "region.h"
+
+enum { LEFT, RIGHT };
+
+/* ---------------------------------------------------------------- the tree */
+
+static unsigned height(const struct region *n)
+{
+    return n ? n->height : 0;
+}
+
+static l4_addr_t larger(l4_addr_t a, l4_addr_t b)
+{
+    return a > b ? a : b;
+}
+
+/* R4 for one node whose children are right. */
+static void node_update(struct region *n)
+{
+    const struct region *l = n->child[LEFT];
+    const struct region *r = n->child[RIGHT];
+
+    n->height = 1 + (height(l) > height(r) ? height(l) : height(r));
+    n->first = l ? l->first : n->start;
+    n->last = r ? r->last : n->end;
+    n->hole = 0;
+    if (l)
+        n->hole = larger(l->hole, n->start - l->last);
+    if (r)
+        n->hole = larger(n->hole, larger(r->hole, r->first - n->end));
+}
+
+static void node_link(struct region *parent, unsigned side, struct region *n)
+{
+    parent->child[side] = n;
+    if (n)
+        n->parent = parent;
+}
+
+/* `n` (or nothing) takes the place of `old` below old's parent. */
+static void node_replace(struct region **root, struct region *old, struct region *n)
+{
+    if (!old->parent)
+        *root = n;
+    else
+        old->parent->child[old->parent->child[RIGHT] == old] = n;
+    if (n)
+        n->parent = old->parent;
+}
+
+/* The child on the other side comes up, `n` goes down to `side`. Returns who came up. */
+static struct region *node_rotate(struct region **root, struct region *n, unsigned side)
+{
+    struct region *up = n->child[!side];
+
+    node_replace(root, n, up);
+    node_link(n, !side, up->child[side]);
+    node_link(up, side, n);
+    node_update(n);
+    node_update(up);
+    return up;
+}
+
+/* R3 for one node whose subtrees are balanced and differ by at most two. Returns the new top. */
+static struct region *node_balance(struct region **root, struct region *n)
+{
+    int lean = (int)height(n->child[RIGHT]) - (int)height(n->child[LEFT]);
+    unsigned heavy = lean > 0;
+    struct region *c;
+
+    if (lean >= -1 && lean <= 1)
+        return n;
+    c = n->child[heavy];
+    if (height(c->child[!heavy]) > height(c->child[heavy]))
+        node_rotate(root, c, heavy);
+    return node_rotate(root, n, !heavy);
+}
+
+/* Something changed at `n`: make R3 and R4 true again from there up to the root. */
+static void tree_repair(struct region **root, struct region *n)
+{
+    for (; n; n = n->parent) {
+        node_update(n);
+        n = node_balance(root, n);
+    }
+}
+
+static struct region *tree_end(struct region *n, unsigned side)
+{
+    while (n && n->child[side])
+        n = n->child[side];
+    return n;
+}
+
+static struct region *tree_next(struct region *n)
+{
+    if (n->child[RIGHT])
+        return tree_end(n->child[RIGHT], LEFT);
+    while (n->parent && n->parent->child[RIGHT] == n)
+        n = n->parent;
+    return n->parent;
+}
+
+/* The first range that ends behind `addr`: it holds addr or lies above it. */
+static struct region *tree_first_behind(struct region *n, l4_addr_t addr)
+{
+    struct region *best = NULL;
+
+    while (n) {
+        if (n->end > addr) {
+            best = n;
+            n = n->child[LEFT];
+        } else {
+            n = n->child[RIGHT];
+        }
+    }
+    return best;
+}
+
+static bool tree_is_free(struct region *root, l4_addr_t start, l4_addr_t end)
+{
+    const struct region *n = tree_first_behind(root, start);
+
+    return !n || n->start >= end;
+}
+
+/* The range of `n` is free in the tree. */
+static void tree_insert(struct region **root, struct region *n)
+{
+    struct region *parent = NULL;
+    struct region **place = root;
+
+    while (*place) {
+        parent = *place;
+        place = &parent->child[n->start > parent->start];
+    }
+    *place = n;
+    n->parent = parent;
+    n->child[LEFT] = n->child[RIGHT] = NULL;
+    tree_repair(root, n);
+}
+
+static void tree_remove(struct region **root, struct region *n)
+{
+    struct region *damaged;
+    struct region *heir;
+
+    if (n->child[LEFT] && n->child[RIGHT]) {
+        heir = tree_end(n->child[RIGHT], LEFT);
+        damaged = heir;
+        if (heir->parent != n) {
+            damaged = heir->parent;
+            node_link(heir->parent, LEFT, heir->child[RIGHT]);
+            node_link(heir, RIGHT, n->child[RIGHT]);
+        }
+        node_link(heir, LEFT, n->child[LEFT]);
+    } else {
+        heir = n->child[LEFT] ? n->child[LEFT] : n->child[RIGHT];
+        damaged = n->parent;
+    }
+    node_replace(root, n, heir);
+    tree_repair(root, damaged);
+}
+
+/* ---------------------------------------------------------------- a free place */
+
+/* `n` has a hole of `size` bytes in its subtree: the range before the first such hole. */
+static struct region *hole_below(struct region *n, l4_umword_t size)
+{
+    for (;;) {
+        struct region *l = n->child[LEFT];
+        struct region *r = n->child[RIGHT];
+
+        if (l && l->hole >= size) {
+            n = l;
+        } else if (l && n->start - l->last >= size) {
+            return tree_end(l, RIGHT);
+        } else if (r && r->first - n->end >= size) {
+            return n;
+        } else {
+            n = r;
+        }
+    }
+}
+
+/* The first range, `n` or behind it, that `size` free bytes follow; the last one counts as such. */
+static struct region *hole_behind(struct region *n, l4_umword_t size)
+{
+    for (;;) {
+        struct region *r = n->child[RIGHT];
+
+        if (r && r->first - n->end >= size)
+            return n;
+        if (r && r->hole >= size)
+            return hole_below(r, size);
+        while (n->parent && n->parent->child[RIGHT] == n)
+            n = n->parent;
+        if (!n->parent || n->parent->start - n->last >= size)
+            return tree_end(n, RIGHT);
+        n = n->parent;
+    }
+}
+
+/* The lowest free place in [low, high), aligned. False: none. */
+static bool tree_search(struct region *root, l4_addr_t low, l4_addr_t high, l4_umword_t size,
+                        unsigned align, l4_addr_t *out)
+{
+    l4_addr_t mask = (1UL << align) - 1;
+    struct region *next = tree_first_behind(root, low);
+
+    if (next && next->start <= low) {
+        low = next->end;
+        next = tree_next(next);
+    }
+    for (;;) {
+        l4_addr_t end = next && next->start < high ? next->start : high;
+        l4_addr_t at = (low + mask) & ~mask;
+
+        if (at >= low && at < end && end - at >= size) {
+            *out = at;
+            return true;
+        }
+        if (!next || next->start >= high)
+            return false;
+        next = hole_behind(next, size);
+        low = next->end;
+        next = tree_next(next);
+    }
+}
+
+/* ---------------------------------------------------------------- nodes */
+
+void region_map_init(struct region_map *map, l4_addr_t min, l4_addr_t max)
+{
+    *map = (struct region_map){.min = min, .max = max};
+}
+
+static void node_put(struct region_map *map, struct region *n)
+{
+    n->parent = map->spare;
+    map->spare = n;
+    map->spares++;
+}
+
+/* There is one. */
+static struct region *node_get(struct region_map *map)
+{
+    struct region *n = map->spare;
+
+    map->spare = n->parent;
+    map->spares--;
+    return n;
+}
+
+void region_give(struct region_map *map, struct region *nodes, unsigned count)
+{
+    /* Backwards, so that they are used in the order of their addresses. */
+    while (count--)
+        node_put(map, nodes + count);
+}
+
+static struct region **root_of(struct region_map *map, const struct region *r)
+{
+    return r->area ? &r->area->inner : &map->root;
+}
+
+/* ---------------------------------------------------------------- attach */
+
+static l4_addr_t page_down(l4_addr_t addr)
+{
+    return addr & L4_PAGEMASK;
+}
+
+/* Size and alignment of a request in whole pages; -L4_EINVAL, -L4_EADDRNOTAVAIL. */
+static int request_round(struct region_request *q, l4_umword_t known_flags)
+{
+    if (q->size == 0 || (q->flags & ~known_flags) || q->align > 46)
+        return -L4_EINVAL;
+    q->offset = page_down(q->offset);
+    if (q->size > L4_USER_END || q->start > L4_USER_END)
+        return -L4_EADDRNOTAVAIL;
+    q->size = page_down(q->size + L4_PAGESIZE - 1);
+    q->start = page_down(q->start);
+    return 0;
+}
+
+/* A free place in one tree, whose ranges lie in [min, max). Sets q->start. */
+static int request_place(struct region *root, l4_addr_t min, l4_addr_t max,
+                         struct region_request *q)
+{
+    if (q->flags & L4RE_RM_F_SEARCH_ADDR) {
+        l4_addr_t low = q->start < min ? min : q->start;
+
+        return tree_search(root, low, max, q->size, q->align, &q->start) ? 0 : -L4_EADDRNOTAVAIL;
+    }
+    if (q->start < min || q->start >= max || q->size > max - q->start)
+        return -L4_EADDRNOTAVAIL;
+    return tree_is_free(root, q->start, q->start + q->size) ? 0 : -L4_EADDRNOTAVAIL;
+}
+
+static struct region *commit(struct region_map *map, struct region *area,
+                             const struct region_request *q, enum region_kind kind)
+{
+    struct region *n = node_get(map);
+
+    *n = (struct region){
+        .kind = kind,
+        .start = q->start,
+        .end = q->start + q->size,
+        .area = area,
+        .offset = q->offset,
+        .ds = q->ds,
+        .flags = q->flags & REGION_FLAGS_KEPT,
+        .name = q->name,
+    };
+    tree_insert(root_of(map, n), n);
+    if (kind == REGION_AREA)
+        map->areas++;
+    else
+        map->regions++;
+    return n;
+}
+
+int region_attach(struct region_map *map, const struct region_request *request,
+                  struct region **out)
+{
+    struct region_request q = *request;
+    struct region *area = NULL;
+    int err = request_round(&q, REGION_FLAGS_KEPT | REGION_FLAGS_HOW);
+
+    if (err)
+        return err;
+    if (q.flags & L4RE_RM_F_IN_AREA) {
+        area = region_first_area(map, q.start, q.start + 1);
+        if (!area)
+            return -L4_ENOENT;
+        if (area->flags & L4RE_RM_F_RESERVED)
+            return -L4_EADDRNOTAVAIL;
+        err = request_place(area->inner, area->start, area->end, &q);
+    } else {
+        err = request_place(map->root, map->min, map->max, &q);
+    }
+    if (err)
+        return err;
+    if (!map->spares)
+        return -L4_ENOMEM;
+    *out = commit(map, area, &q,
+                  q.flags & L4RE_RM_F_RESERVED ? REGION_BLOCKED : REGION_DATASPACE);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- detach */
+
+/* A new node for [start, end) of `r`, not in a tree yet. */
+static struct region *part_of(struct region_map *map, const struct region *r, l4_addr_t start,
+                              l4_addr_t end)
+{
+    struct region *n = node_get(map);
+
+    *n = *r;
+    n->start = start;
+    n->end = end;
+    n->offset = region_offset(r, start);
+    map->regions++;
+    return n;
+}
+
+/* Cut [start, end) out of `r`: 0 spare nodes needed for the whole, 1 for an end, 2 for the
+ * middle. */
+static struct region *cut(struct region_map *map, struct region *r, l4_addr_t start, l4_addr_t end)
+{
+    struct region **root = root_of(map, r);
+    struct region *behind = NULL;
+    struct region *out = r;
+
+    if (start > r->start && end < r->end)
+        behind = part_of(map, r, end, r->end);
+    if (start > r->start || end < r->end) {
+        out = part_of(map, r, start, end);
+        if (start > r->start) {
+            r->end = start;
+        } else {
+            r->offset = region_offset(r, end);
+            r->start = end;
+        }
+        tree_repair(root, r);
+        tree_insert(root, out);
+    }
+    if (behind)
+        tree_insert(root, behind);
+    out->dead = true;
+    return out;
+}
+
+int region_detach(struct region_map *map, l4_addr_t start, l4_umword_t size, l4_umword_t flags,
+                  struct region **dead)
+{
+    l4_umword_t how = flags & (L4RE_RM_DETACH_EXACT | L4RE_RM_DETACH_OVERLAP);
+    l4_addr_t end = start + size;
+    l4_addr_t a = page_down(start);
+    l4_addr_t b = page_down(end + L4_PAGESIZE - 1);
+    struct region *r;
+    unsigned pieces;
+
+    if (size == 0 || end < start || b < end)
+        return -L4_EINVAL;
+    if ((how != L4RE_RM_DETACH_EXACT && how != L4RE_RM_DETACH_OVERLAP) ||
+        (flags & ~(how | L4RE_RM_DETACH_KEEP)))
+        return -L4_EINVAL;
+    start = a;
+    end = b;
+    r = region_first(map, start, end);
+    if (!r)
+        return -L4_ENOENT;
+    if (how == L4RE_RM_DETACH_OVERLAP || a < r->start)
+        a = r->start;
+    if (how == L4RE_RM_DETACH_OVERLAP || b > r->end)
+        b = r->end;
+    pieces = (a > r->start) + (b < r->end);
+    if (map->spares < pieces)
+        return -L4_ENOMEM;
+    *dead = cut(map, r, a, b);
+    return (int)pieces | (region_first(map, start, end) ? L4RE_RM_DETACH_AGAIN : 0);
+}
+
+void region_reap(struct region_map *map, struct region *dead)
+{
+    tree_remove(root_of(map, dead), dead);
+    map->regions--;
+    node_put(map, dead);
+}
+
+/* ---------------------------------------------------------------- areas */
+
+int region_reserve_area(struct region_map *map, const struct region_request *request,
+                        struct region **out)
+{
+    struct region_request q = *request;
+    int err = request_round(&q, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RESERVED | L4RE_RM_F_KERNEL);
+
+    if (err)
+        return err;
+    q.ds = L4_INVALID_CAP;
+    err = request_place(map->root, map->min, map->max, &q);
+    if (err)
+        return err;
+    if (!map->spares)
+        return -L4_ENOMEM;
+    *out = commit(map, NULL, &q, REGION_AREA);
+    return 0;
+}
+
+int region_free_area(struct region_map *map, l4_addr_t addr)
+{
+    struct region *area = region_first_area(map, addr, addr + 1);
+
+    if (!area)
+        return -L4_ENOENT;
+    if (area->flags & L4RE_RM_F_KERNEL)
+        return -L4_EPERM;
+    tree_remove(&map->root, area);
+    while (area->inner) {
+        struct region *r = area->inner;
+
+        tree_remove(&area->inner, r);
+        r->area = NULL;
+        tree_insert(&map->root, r);
+    }
+    map->areas--;
+    node_put(map, area);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- find */
+
+struct region *region_find(const struct region_map *map, l4_addr_t addr)
+{
+    struct region *n = tree_first_behind(map->root, addr);
+
+    if (n && n->kind == REGION_AREA && n->start <= addr)
+        n = tree_first_behind(n->inner, addr);
+    return n && n->start <= addr && !n->dead ? n : NULL;
+}
+
+/* The first live region of one tree that meets [start, end), not looking into areas. */
+static struct region *first_live(struct region *root, l4_addr_t start, l4_addr_t end)
+{
+    struct region *n = tree_first_behind(root, start);
+
+    while (n && n->dead)
+        n = tree_next(n);
+    return n && n->start < end ? n : NULL;
+}
+
+struct region *region_first(const struct region_map *map, l4_addr_t start, l4_addr_t end)
+{
+    struct region *n = first_live(map->root, start, end);
+
+    while (n && n->start < end) {
+        struct region *in = n->kind == REGION_AREA ? first_live(n->inner, start, end) : n;
+
+        if (in && !in->dead)
+            return in;
+        n = tree_next(n);
+    }
+    return NULL;
+}
+
+struct region *region_first_area(const struct region_map *map, l4_addr_t start, l4_addr_t end)
+{
+    struct region *n = tree_first_behind(map->root, start);
+
+    while (n && n->kind != REGION_AREA)
+        n = tree_next(n);
+    return n && n->start < end ? n : NULL;
+}
+
+static unsigned highest_bit(l4_addr_t x)
+{
+    return 63 - (unsigned)__builtin_clzl(x);
+}
+
+unsigned region_window(const struct region *r, l4_addr_t addr, l4_addr_t *base)
+{
+    /* A flexpage around addr lies in the region if it holds neither the byte before the region nor
+     * the one behind it: its order is at most the highest bit in which addr differs from them. */
+    unsigned order = highest_bit(addr ^ r->end);
+    unsigned below = highest_bit(addr ^ (r->start - 1));
+    l4_addr_t shift = r->start - r->offset;
+
+    if (below < order)
+        order = below;
+    if (shift && (unsigned)__builtin_ctzl(shift) < order)
+        order = (unsigned)__builtin_ctzl(shift);
+    *base = addr & ~((1UL << order) - 1);
+    return order;
+}
+
+/* ---------------------------------------------------------------- the invariants */
+
+static bool node_ok(const struct region *n)
+{
+    struct region copy = *n;
+    int lean = (int)height(n->child[RIGHT]) - (int)height(n->child[LEFT]);
+
+    node_update(&copy);
+    return copy.height == n->height && copy.first == n->first && copy.last == n->last &&
+           copy.hole == n->hole && lean >= -1 && lean <= 1 &&
+           (!n->child[LEFT] || n->child[LEFT]->parent == n) &&
+           (!n->child[RIGHT] || n->child[RIGHT]->parent == n);
+}
+
+/* R1 to R5 for one tree; adds its nodes to *regions and *areas. */
+static bool tree_ok(struct region *root, const struct region *area, l4_addr_t min, l4_addr_t max,
+                    unsigned *regions, unsigned *areas)
+{
+    if (root && root->parent)
+        return false;
+    for (struct region *n = tree_end(root, LEFT); n; n = tree_next(n)) {
+        if (!node_ok(n) || n->start < min || n->end > max || n->start >= n->end)
+            return false;
+        if ((n->start | n->end | n->offset) % L4_PAGESIZE || n->area != area)
+            return false;
+        min = n->end;
+        if (n->kind == REGION_AREA)
+            ++*areas;
+        else
+            ++*regions;
+        if (n->kind == REGION_AREA ? area != NULL : n->inner != NULL)
+            return false;
+    }
+    return true;
+}
+
+bool region_ok(const struct region_map *map)
+{
+    unsigned regions = 0, areas = 0, spares = 0;
+
+    if (!tree_ok(map->root, NULL, map->min, map->max, &regions, &areas))
+        return false;
+    for (struct region *n = tree_end(map->root, LEFT); n; n = tree_next(n))
+        if (n->kind == REGION_AREA &&
+            !tree_ok(n->inner, n, n->start, n->end, &regions, &areas))
+            return false;
+    for (const struct region *n = map->spare; n; n = n->parent)
+        spares++;
+    return regions == map->regions && areas == map->areas && spares == map->spares;
+}

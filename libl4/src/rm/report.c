@@ -1,0 +1,224 @@
+/*
+ * report.c - an exception that nobody handles: say what happened, then have the task stopped
+ *
+ *   fault: task sort thread main: write of 0x0 at ip 0x401234: no region there
+ *   backtrace sort: 0x401234 0x401300 0x400010
+ *
+ * The thread gets no answer and stays where it is; the root task ends the task when it hears of it.
+ */
+#include "rm.h"
+
+#include <l4/sys/utcb.h>
+#include <l4/sys/vcon.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { TRAP_PAGE_FAULT = 14, ERROR_CODE_WRITE = 2, ERROR_CODE_FETCH = 16 };
+
+static const char *const trap_names[] = {
+    [0] = "divide error",
+    [1] = "debug exception",
+    [2] = "non-maskable interrupt",
+    [3] = "breakpoint",
+    [4] = "overflow",
+    [5] = "bound range exceeded",
+    [6] = "invalid opcode",
+    [7] = "device not available",
+    [8] = "double fault",
+    [10] = "invalid task state segment",
+    [11] = "segment not present",
+    [12] = "stack-segment fault",
+    [13] = "general protection fault",
+    [14] = "page fault",
+    [16] = "x87 floating-point error",
+    [17] = "alignment check",
+    [18] = "machine check",
+    [19] = "SIMD floating-point exception",
+    [20] = "virtualization exception",
+    [21] = "control protection exception",
+    [255] = "triggered exception",
+};
+
+static const char *trap_name(l4_umword_t trap)
+{
+    const char *name = NULL;
+
+    if (trap < sizeof(trap_names) / sizeof(trap_names[0]))
+        name = trap_names[trap];
+    return name ? name : "exception";
+}
+
+static const char *error_name(long error)
+{
+    switch (-error) {
+#define X(name, number, text)                                                                     \
+    case number:                                                                                  \
+        return text;
+        L4_ERRORS(X)
+#undef X
+    case L4_EIPC_LO ... L4_EIPC_HI:
+        return "it does not answer";
+    default:
+        return "unknown error";
+    }
+}
+
+/* A line is built here, then sent in one message. */
+void rm_log(const char *format, ...)
+{
+    char line[L4_VCON_WRITE_SIZE];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(line, sizeof(line) - 1, format, args);
+    va_end(args);
+    if (n < 0)
+        return;
+    if (n > (int)sizeof(line) - 2)
+        n = (int)sizeof(line) - 2;
+    line[n++] = '\n';
+    l4_vcon_write(rm_env()->env.log, line, (unsigned)n);
+}
+
+/* ---------------------------------------------------------------- who and why */
+
+/* Threads have no names; each has its UTCB, which gs points to. */
+static void thread_name(const l4_exc_regs_t *regs, char *name, unsigned size)
+{
+    l4_umword_t at = regs->gs_base - QUIRE_UTCB_ADDR;
+    l4_umword_t number = at / L4_UTCB_OFFSET;
+
+    if (at >= 1UL << QUIRE_UTCB_ORDER)
+        snprintf(name, size, "?");
+    else if (number == 1)
+        snprintf(name, size, "main");
+    else
+        snprintf(name, size, "%lu", number);
+}
+
+static const char *access_name(l4_umword_t error_code)
+{
+    if (error_code & ERROR_CODE_FETCH)
+        return "fetch";
+    return error_code & ERROR_CODE_WRITE ? "write" : "read";
+}
+
+/* Nothing is attached there; perhaps the place has a name all the same: the guard of a stack. */
+static void no_region_reason(l4_addr_t addr, char *reason, unsigned size)
+{
+    const struct region *area = region_first_area(&rm_map, addr, addr + 1);
+
+    if (area && area->name)
+        snprintf(reason, size, "no region there (%.23s)", area->name);
+    else
+        snprintf(reason, size, "no region there");
+}
+
+/* The fault has been served, in vain: its record knows why. */
+static void fault_reason(const l4_exc_regs_t *regs, char *reason, unsigned size)
+{
+    const struct rm_fault *f = rm_fault_newest(regs->pfa);
+    long error = f && f->ip == regs->ip ? f->error : 0;
+
+    if (error == -L4_ENOMEM && !f->end)
+        no_region_reason(f->addr, reason, size);
+    else if (error == -L4_EACCESS)
+        snprintf(reason, size, "the region [0x%lx, 0x%lx) does not allow it", f->start, f->end);
+    else if (error)
+        snprintf(reason, size, "the dataspace of the region [0x%lx, 0x%lx) says: %s (%ld)",
+                 f->start, f->end, error_name(error), error);
+    else
+        snprintf(reason, size, "the pager could not be asked");
+}
+
+static void report_what(const l4_exc_regs_t *regs)
+{
+    const char *task = rm_env()->task_name;
+    char thread[24], reason[160];
+
+    thread_name(regs, thread, sizeof(thread));
+    if (regs->trapno == TRAP_PAGE_FAULT) {
+        fault_reason(regs, reason, sizeof(reason));
+        rm_log("fault: task %.31s thread %s: %s of 0x%lx at ip 0x%lx: %s", task, thread,
+               access_name(regs->err), regs->pfa, regs->ip, reason);
+        return;
+    }
+    rm_log("fault: task %.31s thread %s: %s at ip 0x%lx: trap %lu, error code 0x%lx", task, thread,
+           trap_name(regs->trapno), regs->ip, regs->trapno, regs->err);
+}
+
+/* ---------------------------------------------------------------- backtrace */
+
+/* Read a word of the program, if its page can be had (M1). */
+static bool read_word(l4_utcb_t *utcb, l4_addr_t addr, l4_umword_t *out)
+{
+    const struct region *r = region_find(&rm_map, addr);
+
+    if (addr % sizeof(*out) || !r || r->kind != REGION_DATASPACE || !(r->flags & L4RE_RM_F_R))
+        return false;
+    if (rm_map_page(utcb, r, addr, L4RE_DS_F_R, NULL))
+        return false;
+    *out = *(const volatile l4_umword_t *)addr;
+    return true;
+}
+
+/* Symbols are looked up by the name of the image: "sort.elf text" is of "sort". A region that does
+ * not name a file belongs to the task's own image. */
+static int image_name(l4_addr_t ip, const char **name)
+{
+    const struct region *r = region_find(&rm_map, ip);
+    const char *text = r && r->name ? r->name : "";
+
+    for (int n = 0; text[n]; n++) {
+        if (text[n] == '.' && text[n + 1] == 'e' && text[n + 2] == 'l' && text[n + 3] == 'f') {
+            *name = text;
+            return n;
+        }
+    }
+    *name = rm_env()->task_name;
+    return 31;
+}
+
+/* Each frame: [rbp] the caller's rbp, [rbp + 8] the return address; callers lie higher. */
+static void report_backtrace(l4_utcb_t *utcb, const l4_exc_regs_t *regs)
+{
+    char line[20 * (RM_BACKTRACE_MAX + 1)];
+    l4_umword_t frame = regs->rbp, next, ip = regs->ip;
+    const char *name;
+    int width = image_name(ip, &name);
+    int n = 0;
+
+    for (unsigned i = 0; i < RM_BACKTRACE_MAX; i++) {
+        n += snprintf(line + n, sizeof(line) - (unsigned)n, " 0x%lx", ip);
+        if (!read_word(utcb, frame, &next) || !read_word(utcb, frame + sizeof(ip), &ip))
+            break;
+        if (ip == 0 || ip >= L4_USER_END || next <= frame)
+            break;
+        frame = next;
+    }
+    rm_log("backtrace %.*s:%s", width, name, line);
+}
+
+/* ---------------------------------------------------------------- the message */
+
+static void tell_parent(l4_utcb_t *utcb, const l4_exc_regs_t *regs)
+{
+    utcb->msg.mr[0] = L4RE_PARENT_SIGNAL_OP;
+    utcb->msg.mr[1] = L4RE_SIG_FAULT;
+    utcb->msg.mr[2] = 0;
+    utcb->msg.mr[3] = regs->trapno;
+    utcb->msg.mr[4] = regs->trapno == TRAP_PAGE_FAULT ? regs->pfa : regs->ip;
+    utcb->msg.mr[5] = regs->ip;
+    l4_ipc_send(QUIRE_PARENT_CAP, utcb, l4_msgtag(L4RE_PROTO_PARENT, 6, 0, 0), L4_IPC_NEVER);
+}
+
+void rm_exception_report(l4_utcb_t *utcb)
+{
+    l4_exc_regs_t regs = *l4_utcb_exc_u(utcb);
+
+    report_what(&regs);
+    report_backtrace(utcb, &regs);
+    tell_parent(utcb, &regs);
+}
