@@ -1,0 +1,1 @@
+roottask-y := main.c modules.c script.c elf.c memory.c services.c tasks.c env.c loader.c super.c
