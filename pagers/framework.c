@@ -1,0 +1,572 @@
+/*
+ * framework.c - the protocols of dataspaces, and who may ask for what
+ *
+ * The table that a manager fills in is in <l4/pager.h>, accounts and gates are in objects.c.
+ *
+ * Each message is decoded, checked and then handed to a function of the manager's table. The
+ * numbers of the errors are part of the interface:
+ *
+ *     map for writing without the right        -L4_EPERM
+ *     clear, copy_in without the right         -L4_EACCESS
+ *     range outside the dataspace, size 0      -L4_ERANGE
+ *     message too short                        -L4_EMSGTOOSHORT
+ *     no item where one is needed              -L4_EMSGMISSARG
+ *     no such operation, no such protocol      -L4_ENOSYS, -L4_EBADPROTO
+ *
+ * Message words are copied before anything else is done: other calls overwrite the UTCB.
+ */
+#include "objects.h"
+
+#include <abi/errors.h>
+#include <abi/msg.h>
+#include <l4/re/c/util/cap_alloc.h>
+#include <l4/sys/ipc.h>
+#include <l4/sys/task.h>
+#include <l4/sys/utcb.h>
+
+#include <string.h>
+
+/* A request: what the client sent, out of reach of later messages. */
+struct request {
+    l4_umword_t rights; /* of the capability that was used */
+    l4_msgtag_t tag;
+    l4_umword_t w[7];
+    l4_umword_t item[2]; /* the first received item, 0: none */
+};
+
+static void request_read(struct request *r, l4_umword_t rights, l4_msgtag_t tag, l4_utcb_t *utcb)
+{
+    unsigned words = l4_msgtag_words(tag);
+
+    *r = (struct request){.rights = rights, .tag = tag};
+    for (unsigned i = 0; i < words && i < sizeof(r->w) / sizeof(r->w[0]); i++)
+        r->w[i] = utcb->msg.mr[i];
+    if (l4_msgtag_items(tag) > 0 && words + 2 <= L4_UTCB_GENERIC_DATA_SIZE) {
+        r->item[0] = utcb->msg.mr[words];
+        r->item[1] = utcb->msg.mr[words + 1];
+    }
+}
+
+static unsigned request_op(const struct request *r)
+{
+    return r->w[0] & 0xffff;
+}
+
+/* -------------------------------------------------------------------- answers */
+
+static void answer_words(l4_utcb_t *utcb, const l4_umword_t *words, unsigned n, l4_msgtag_t *reply)
+{
+    memcpy(utcb->msg.mr, words, n * sizeof(words[0]));
+    *reply = l4_msgtag(0, n, 0, 0);
+}
+
+static void answer_item(l4_utcb_t *utcb, l4_umword_t send_base, l4_fpage_t fp, l4_msgtag_t *reply)
+{
+    utcb->msg.mr[0] = send_base | L4_ITEM_MAP;
+    utcb->msg.mr[1] = fp.raw;
+    *reply = l4_msgtag(0, 0, 1, 0);
+}
+
+static void answer_gate(l4_utcb_t *utcb, l4_cap_idx_t gate, unsigned rights, l4_msgtag_t *reply)
+{
+    answer_item(utcb, 0, l4_obj_fpage(gate, 0, rights), reply);
+}
+
+/* -------------------------------------------------------------------- ranges and rights */
+
+static l4_umword_t pages_size(const struct dataspace *ds)
+{
+    return (ds->size + L4_PAGESIZE - 1) & L4_PAGEMASK;
+}
+
+static long range_check(const struct dataspace *ds, l4_umword_t offset, l4_umword_t size)
+{
+    l4_umword_t end = pages_size(ds);
+
+    return size == 0 || offset > end || size > end - offset ? -L4_ERANGE : 0;
+}
+
+static bool writable(const struct dataspace *ds, l4_umword_t rights)
+{
+    return (rights & L4_CAP_FPAGE_W) && (ds->rights & L4RE_DS_F_W);
+}
+
+static void count_map(struct dataspace *ds)
+{
+    ds->counts.maps++;
+    ds->account->counts.maps++;
+    all_counts.maps++;
+}
+
+void ds_page_widen(struct ds_page *page, l4_addr_t start, l4_addr_t end)
+{
+    page->order = l4_fpage_max_order(page->order, page->address, start, end,
+                                     page->hot_spot & L4_PAGEMASK);
+}
+
+/* -------------------------------------------------------------------- dataspace operations */
+
+/* PF-6: the dataspace manager finds or makes the page and replies with a map item. */
+static long ds_map(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb,
+                   l4_msgtag_t *reply)
+{
+    l4_umword_t offset = r->w[1] & L4_PAGEMASK;
+    unsigned asked = (r->w[3] & L4RE_DS_F_RWX) | L4RE_DS_F_R;
+    struct ds_page page = {.order = L4_PAGESHIFT, .hot_spot = r->w[2]};
+    long err;
+
+    if ((asked & L4RE_DS_F_W) && !writable(ds, r->rights))
+        return -L4_EPERM;
+    if (offset >= pages_size(ds))
+        return -L4_ERANGE;
+    page.rights = asked & ds->rights;
+    if ((err = manager->map(ds, offset, &page)) != 0)
+        return err;
+    count_map(ds);
+    answer_item(utcb, page.hot_spot & L4_PAGEMASK,
+                l4_fpage(page.address, page.order, page.rights), reply);
+    return 0;
+}
+
+static long ds_clear(struct dataspace *ds, const struct request *r)
+{
+    long err;
+
+    if (!writable(ds, r->rights))
+        return -L4_EACCESS;
+    if ((err = range_check(ds, r->w[1], r->w[2])) != 0)
+        return err;
+    return manager->clear ? manager->clear(ds, r->w[1], r->w[2]) : -L4_ENOSYS;
+}
+
+static long ds_allocate(struct dataspace *ds, const struct request *r)
+{
+    long err;
+
+    if ((err = range_check(ds, r->w[1], r->w[2])) != 0)
+        return err;
+    return manager->allocate ? manager->allocate(ds, r->w[1], r->w[2]) : 0;
+}
+
+static long ds_info(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb,
+                    l4_msgtag_t *reply)
+{
+    l4_umword_t words[2] = {ds->size, 0};
+    unsigned rights = ds->rights;
+
+    if (manager->info)
+        manager->info(ds, &words[0], &rights);
+    words[1] = writable(ds, r->rights) ? rights : rights & ~(unsigned)L4RE_DS_F_W;
+    answer_words(utcb, words, 2, reply);
+    return 0;
+}
+
+static long ds_release(struct dataspace *ds, const struct request *r)
+{
+    if (!writable(ds, r->rights))
+        return -L4_EACCESS;
+    in_use[0] = NULL;
+    dataspace_release(ds);
+    return 0;
+}
+
+/* -------------------------------------------------------------------- copy_in */
+
+/* A capability that comes with a message (the source of a copy_in) lands here. */
+static l4_cap_idx_t received_cap;
+
+/* Where we look at another manager's pages, one at a time. Above all RAM, which is mapped 1:1. */
+static const l4_addr_t source_window = 0x7e0000000000UL;
+
+/* Where a copy reads from. */
+struct source {
+    struct dataspace *own;  /* one of ours, or */
+    l4_cap_idx_t cap;       /* a gate to somebody else's */
+    struct dataspace *payer; /* the dataspace copied into: its counters */
+};
+
+static long source_map_foreign(struct source *s, l4_umword_t offset, const char **at)
+{
+    l4_utcb_t *utcb = l4_utcb();
+    l4_timeout_s wait = l4_timeout_from_us(SOURCE_TIMEOUT_US);
+    long err;
+
+    utcb->msg.mr[0] = L4RE_DS_MAP_OP;
+    utcb->msg.mr[1] = offset;
+    utcb->msg.mr[2] = source_window;
+    utcb->msg.mr[3] = L4RE_DS_F_R;
+    utcb->buf.bdr = 0;
+    utcb->buf.br[0] = L4_ITEM_MAP;
+    utcb->buf.br[1] = l4_fpage(source_window, L4_PAGESHIFT, 0).raw;
+    l4_msgtag_t tag = l4_ipc_call(s->cap, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0),
+                                  l4_timeout(wait, wait));
+    s->payer->counts.source_maps++;
+    s->payer->account->counts.source_maps++;
+    all_counts.source_maps++;
+    if ((err = l4_error(tag)) < 0)
+        return err;
+    if (l4_msgtag_items(tag) == 0)
+        return -L4_EIO;
+    if ((utcb->msg.mr[l4_msgtag_words(tag)] & L4_ITEM_RET_MASK) != L4_ITEM_RET_MAPPED)
+        return -L4_EIO;
+    *at = (const char *)source_window;
+    return 0;
+}
+
+/* *at: where the page of the source at `offset` can be read. */
+static long source_map(struct source *s, l4_umword_t offset, const char **at)
+{
+    struct ds_page page = {.order = L4_PAGESHIFT, .rights = L4RE_DS_F_R};
+    long err;
+
+    if (!s->own)
+        return source_map_foreign(s, offset, at);
+    if ((err = manager->map(s->own, offset, &page)) != 0)
+        return err;
+    *at = (const char *)page.address;
+    return 0;
+}
+
+static void source_unmap(const struct source *s)
+{
+    if (!s->own)
+        l4_task_unmap(L4_BASE_TASK_CAP, l4_fpage(source_window, L4_PAGESHIFT, L4_FPAGE_RWX),
+                      L4_FP_ALL_SPACES);
+}
+
+static long copy_pages(struct dataspace *ds, l4_umword_t to, struct source *s, l4_umword_t from,
+                       l4_umword_t size)
+{
+    const char *at;
+    long err = 0;
+
+    while (size > 0 && err == 0) {
+        l4_umword_t in_page = from & (L4_PAGESIZE - 1);
+        l4_umword_t n = L4_PAGESIZE - in_page < size ? L4_PAGESIZE - in_page : size;
+
+        if ((err = source_map(s, from & L4_PAGEMASK, &at)) != 0)
+            break;
+        err = manager->copy_in(ds, to, at + in_page, n);
+        source_unmap(s);
+        to += n;
+        from += n;
+        size -= n;
+    }
+    return err;
+}
+
+static long dataspace_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
+                               l4_utcb_t *utcb, l4_msgtag_t *reply);
+
+/* Whose dataspace is it? The kernel gives us the label of our own gates instead of a capability:
+ * a call to ourselves would never be answered. */
+static long source_open(struct source *s, const struct request *r)
+{
+    struct l4_server_object *object = (struct l4_server_object *)(r->item[1] & ~3UL);
+
+    switch (r->item[0] & (L4_ITEM_MAP | L4_ITEM_RET_MASK)) {
+    case L4_ITEM_MAP | L4_ITEM_RET_LABEL:
+        if ((l4_umword_t)object < L4_PAGESIZE || object->dispatch != dataspace_dispatch)
+            return -L4_EINVAL;
+        s->own = (struct dataspace *)object;
+        return 0;
+    case L4_ITEM_MAP | L4_ITEM_RET_MAPPED:
+        s->cap = received_cap & L4_CAP_MASK;
+        return 0;
+    default:
+        return -L4_EMSGMISSARG;
+    }
+}
+
+static long ds_copy_in(struct dataspace *ds, const struct request *r)
+{
+    l4_umword_t to = r->w[1], from = r->w[2], size = r->w[3];
+    struct source s = {.cap = L4_INVALID_CAP, .payer = ds};
+    long err;
+
+    if (!writable(ds, r->rights))
+        return -L4_EACCESS;
+    if ((err = range_check(ds, to, size)) != 0)
+        return err;
+    if (from + size < from)
+        return -L4_ERANGE;
+    if (!manager->copy_in)
+        return -L4_ENOSYS;
+    if ((err = source_open(&s, r)) != 0)
+        return err;
+    if (s.own && (err = range_check(s.own, from, size)) != 0)
+        return err;
+    in_use[1] = s.own;
+    err = copy_pages(ds, to, &s, from, size);
+    in_use[1] = NULL;
+    if (!s.own)
+        l4_task_release_cap(L4_BASE_TASK_CAP, s.cap);
+    return err;
+}
+
+/* -------------------------------------------------------------------- statistics */
+
+static void stats_fill(l4_umword_t *w, const struct ds_counts *c, l4_umword_t used,
+                       l4_umword_t quota, l4_umword_t dataspaces)
+{
+    w[L4RE_DS_STATS_MAPS] = c->maps;
+    w[L4RE_DS_STATS_FRAMES] = c->frames;
+    w[L4RE_DS_STATS_FILLED] = c->filled;
+    w[L4RE_DS_STATS_USED] = used;
+    w[L4RE_DS_STATS_SIGMA0_REQUESTS] = 0;
+    w[L4RE_DS_STATS_SOURCE_MAPS] = c->source_maps;
+    w[L4RE_DS_STATS_INDEX_FRAMES] = c->index_frames;
+    w[L4RE_DS_STATS_QUOTA] = quota;
+    w[L4RE_DS_STATS_DATASPACES] = dataspaces;
+}
+
+static void stats_totals(l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
+
+    manager_gc();
+    stats_fill(words, &all_counts, accounts_used(), accounts_quota(), dataspaces_open());
+    if (manager->totals)
+        manager->totals(words);
+    answer_words(utcb, words, L4RE_DS_STATS_NUM, reply);
+}
+
+static long stats_ds(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb,
+                     l4_msgtag_t *reply)
+{
+    const struct ds_counts *c = &ds->counts;
+    l4_umword_t words[L4RE_DS_STATS_EXTRA];
+    l4_mword_t frame;
+
+    switch (request_op(r)) {
+    case L4RE_STATS_GET_OP:
+        stats_fill(words, c, (c->frames + c->index_frames) << L4_PAGESHIFT,
+                   ds->account->quota, 1);
+        answer_words(utcb, words, L4RE_DS_STATS_EXTRA, reply);
+        return 0;
+    case L4RE_STATS_FRAME_OP:
+        if (r->w[1] >= pages_size(ds))
+            return -L4_ERANGE;
+        frame = manager->frame ? manager->frame(ds, r->w[1] & L4_PAGEMASK) : -L4_ENOSYS;
+        if (frame < 0)
+            return frame;
+        words[0] = frame;
+        answer_words(utcb, words, 1, reply);
+        return 0;
+    case L4RE_STATS_TOTALS_OP:
+        stats_totals(utcb, reply);
+        return 0;
+    default:
+        return -L4_ENOSYS;
+    }
+}
+
+static long stats_account(struct account *a, const struct request *r, l4_utcb_t *utcb,
+                          l4_msgtag_t *reply)
+{
+    l4_umword_t words[L4RE_DS_STATS_EXTRA];
+    unsigned op = request_op(r);
+
+    if (op == L4RE_STATS_TOTALS_OP || (a == &house && op == L4RE_STATS_GET_OP)) {
+        stats_totals(utcb, reply);
+        return 0;
+    }
+    if (op != L4RE_STATS_GET_OP)
+        return -L4_ENOSYS;
+    manager_gc();
+    stats_fill(words, &a->counts, a->used, a->quota, a->dataspaces);
+    answer_words(utcb, words, L4RE_DS_STATS_EXTRA, reply);
+    return 0;
+}
+
+/* -------------------------------------------------------------------- the dataspace gate */
+
+static long dataspace_op(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb,
+                         l4_msgtag_t *reply)
+{
+    static const unsigned char words_needed[] = {
+        [L4RE_DS_MAP_OP] = 4,      [L4RE_DS_CLEAR_OP] = 3,    [L4RE_DS_INFO_OP] = 1,
+        [L4RE_DS_COPY_IN_OP] = 4,  [L4RE_DS_ALLOCATE_OP] = 3, [L4RE_DS_RELEASE_OP] = 1,
+    };
+    unsigned op = request_op(r);
+
+    if (l4_msgtag_words(r->tag) == 0)
+        return -L4_EMSGTOOSHORT;
+    if (op >= sizeof(words_needed))
+        return -L4_ENOSYS;
+    if (l4_msgtag_words(r->tag) < words_needed[op])
+        return -L4_EMSGTOOSHORT;
+    switch (op) {
+    case L4RE_DS_MAP_OP:
+        return ds_map(ds, r, utcb, reply);
+    case L4RE_DS_CLEAR_OP:
+        return ds_clear(ds, r);
+    case L4RE_DS_INFO_OP:
+        return ds_info(ds, r, utcb, reply);
+    case L4RE_DS_COPY_IN_OP:
+        return ds_copy_in(ds, r);
+    case L4RE_DS_ALLOCATE_OP:
+        return ds_allocate(ds, r);
+    default:
+        return ds_release(ds, r);
+    }
+}
+
+static long dataspace_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
+                               l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    struct dataspace *ds = (struct dataspace *)self;
+    struct request r;
+    long err;
+
+    request_read(&r, rights, tag, utcb);
+    in_use[0] = ds;
+    switch (l4_msgtag_label(tag)) {
+    case L4RE_PROTO_DATASPACE:
+        err = dataspace_op(ds, &r, utcb, reply);
+        break;
+    case L4RE_PROTO_STATS:
+        err = stats_ds(ds, &r, utcb, reply);
+        break;
+    default:
+        err = -L4_EBADPROTO;
+    }
+    in_use[0] = NULL;
+    return err;
+}
+
+/* -------------------------------------------------------------------- the account gate */
+
+/* Words of a factory message: protocol, then (type | length << 16, value) for each argument. */
+static long factory_argument(const struct request *r, unsigned i, l4_umword_t *value)
+{
+    if (l4_msgtag_words(r->tag) < 3 + 2 * i)
+        return -L4_EMSGTOOSHORT;
+    if ((r->w[1 + 2 * i] & 0xff & ~(l4_umword_t)L4_VARG_TYPE_SIGN) != L4_VARG_TYPE_UMWORD)
+        return -L4_EINVAL;
+    *value = r->w[2 + 2 * i];
+    return 0;
+}
+
+static long create_dataspace(struct account *a, const struct request *r, l4_utcb_t *utcb,
+                             l4_msgtag_t *reply)
+{
+    struct ds_request what = {.align = L4_PAGESHIFT};
+    struct dataspace *ds;
+    l4_umword_t align = 0;
+    long err;
+
+    if ((err = factory_argument(r, 0, &what.size)) != 0)
+        return err;
+    factory_argument(r, 1, &what.flags);
+    factory_argument(r, 2, &align);
+    if (what.size == 0 || what.size > L4_USER_END) /* a negative size too */
+        return -L4_ERANGE;
+    if (align > L4_PAGESHIFT && align < L4_WHOLE_ADDRESS_SPACE)
+        what.align = align;
+    if ((err = dataspace_new(a, &what, dataspace_dispatch, &ds)) != 0)
+        return err;
+    answer_gate(utcb, ds->gate, manager->gate_rights, reply);
+    return 0;
+}
+
+static long account_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
+                             l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    struct account *a = (struct account *)self;
+    struct request r;
+
+    request_read(&r, rights, tag, utcb);
+    if (l4_msgtag_words(tag) == 0)
+        return -L4_EMSGTOOSHORT;
+    switch (l4_msgtag_label(tag)) {
+    case L4_PROTO_FACTORY:
+        if ((l4_mword_t)r.w[0] != L4RE_PROTO_DATASPACE)
+            return -L4_ENODEV;
+        return create_dataspace(a, &r, utcb, reply);
+    case L4RE_PROTO_MEM_ALLOC:
+        if (request_op(&r) != L4RE_MA_RELEASE_OP)
+            return -L4_ENOSYS;
+        if (!(rights & L4_CAP_FPAGE_W))
+            return -L4_EACCESS;
+        account_release(a);
+        return 0;
+    case L4RE_PROTO_STATS:
+        return stats_account(a, &r, utcb, reply);
+    default:
+        return -L4_EBADPROTO;
+    }
+}
+
+/* -------------------------------------------------------------------- the manager gate */
+
+static long create_account(const struct request *r, l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    l4_umword_t quota;
+    struct account *a;
+    long err;
+
+    if ((l4_mword_t)r->w[0] != L4RE_PROTO_MEM_ALLOC)
+        return -L4_ENODEV;
+    if ((err = factory_argument(r, 0, &quota)) != 0)
+        return err;
+    if ((err = account_new(quota, account_dispatch, &a)) != 0)
+        return err;
+    answer_gate(utcb, a->gate, L4_CAP_FPAGE_RWSD, reply);
+    return 0;
+}
+
+static long open_by_name(const struct request *r, l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    char name[DATASPACE_NAME_MAX];
+    struct ds_request what = {.name = name, .align = L4_PAGESHIFT};
+    struct dataspace *ds;
+    l4_umword_t length = r->w[1];
+    long err;
+
+    if (request_op(r) != L4RE_NS_QUERY_OP)
+        return -L4_ENOSYS;
+    if (l4_msgtag_words(r->tag) < 2)
+        return -L4_EMSGTOOSHORT;
+    if (length >= sizeof(name))
+        return -L4_ENAMETOOLONG;
+    if (length > (l4_msgtag_words(r->tag) - 2) * sizeof(l4_umword_t))
+        return -L4_EMSGTOOSHORT;
+    memcpy(name, &utcb->msg.mr[2], length);
+    name[length] = '\0';
+    if ((err = dataspace_new(&house, &what, dataspace_dispatch, &ds)) != 0)
+        return err;
+    answer_gate(utcb, ds->gate, manager->gate_rights, reply);
+    return 0;
+}
+
+static long manager_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
+                             l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    struct request r;
+
+    (void)self;
+    request_read(&r, rights, tag, utcb);
+    if (l4_msgtag_words(tag) == 0)
+        return -L4_EMSGTOOSHORT;
+    switch (l4_msgtag_label(tag)) {
+    case L4_PROTO_FACTORY:
+        return create_account(&r, utcb, reply);
+    case L4RE_PROTO_NAMESPACE:
+        return open_by_name(&r, utcb, reply);
+    case L4RE_PROTO_STATS:
+        return stats_account(&house, &r, utcb, reply);
+    default:
+        return -L4_EBADPROTO;
+    }
+}
+
+int manager_run(const struct manager *m)
+{
+    struct l4_server_object gate = {.dispatch = manager_dispatch};
+    struct l4_server_opts opts = {.main = &gate, .slots = &received_cap, .slot_count = 1};
+
+    objects_init(m);
+    received_cap = l4re_util_cap_alloc() | L4_RCV_ITEM_LOCAL_ID;
+    l4_server_loop(l4_utcb(), &opts);
+}
