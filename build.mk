@@ -145,11 +145,12 @@ $(eval $(call compile-set,kernel,kernel/,$(kernel-y),$(CC) $(cflags-kernel)))
 $(O)/kernel.elf: $(call objects,kernel,$(kernel-y)) kernel/x86/kernel.ld build.mk \
     $(O)/obj/kernel/list
 	$(call say,LINK,$@)
-	$(Q)$(LD) $(ldflags) -T kernel/x86/kernel.ld -o $@ $(filter %.o,$^)
-# QEMU's -kernel reads multiboot 1 from 32-bit files only.
+	$(Q)$(LD) $(ldflags) -T kernel/x86/kernel.ld -e boot_start -o $@ $(filter %.o,$^)
+# GRUB wants a virtual entry address and translates it; QEMU's -kernel (multiboot 1) wants a 32-bit
+# file and jumps to the entry as it stands, so there it is the physical one.
 $(O)/kernel.elf32: $(O)/kernel.elf
 	$(call say,OBJCOPY,$@)
-	$(Q)$(OBJCOPY) --strip-debug -O elf32-i386 $< $@
+	$(Q)$(OBJCOPY) --strip-debug --change-start=0x80000000 -O elf32-i386 $< $@
 images-y += $(O)/kernel.elf $(O)/kernel.elf32
 endif
 

@@ -86,6 +86,7 @@ static bool accepts(const struct thread *r, const struct thread *s)
 {
     switch (r->state) {
     case THREAD_RECV_ANY:
+    case THREAD_RECV_ANY_SLOW:
         return true;
     case THREAD_RECV_FROM:
     case THREAD_RECV_REPLY:
@@ -210,7 +211,9 @@ static void receive(struct ipc *ipc, struct thread *from, bool any)
     } else if (timeout == L4_TIMEOUT_ZERO) {
         ipc_fail(self, L4_IPC_RETIMEOUT);
     } else {
-        self->state = any ? THREAD_RECV_ANY : THREAD_RECV_FROM;
+        self->state = !any                        ? THREAD_RECV_FROM
+                      : timeout || self->caller ? THREAD_RECV_ANY_SLOW
+                                                : THREAD_RECV_ANY;
         self->partner = any ? NULL : from;
         if (!any && from)
             list_add(&from->waiters, &self->link);
@@ -358,8 +361,8 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
     }
 }
 
-struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
-                       uint64_t timeouts)
+struct thread *syscall_slow(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
+                            uint64_t timeouts)
 {
     struct ipc ipc = {self, (unsigned)(cap_op & L4_SYSF_MASK), (uint32_t)timeouts, {(long)tag}};
 

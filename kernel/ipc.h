@@ -11,6 +11,10 @@
 struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
                        uint64_t timeouts);
 
+/* All of it but the shortcut. */
+struct thread *syscall_slow(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
+                            uint64_t timeouts);
+
 /* What self is asking for, decoded. */
 struct ipc {
     struct thread *self;

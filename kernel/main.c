@@ -144,6 +144,8 @@ void kernel_main(uint32_t magic, uint64_t info)
     multiboot_parse(magic, info, &bootinfo);
     plan_memory(&bootinfo);
     plan_modules(&bootinfo);
+    if (boot_flag(bootinfo.cmdline, "nofast"))
+        thread_initial_flags = THREAD_SLOW;
     if (bootinfo.module_count < 2)
         panic("boot modules are missing: the first is sigma0, the second the root task");
     sigma0_ip = image_place(&bootinfo, 0, QUIRE_SIGMA0_PHYS, QUIRE_ROOT_PHYS);

@@ -87,38 +87,11 @@ void sched_set_priority(struct thread *t, unsigned priority)
         cpu0.resched = true;
 }
 
-static uint64_t gs_base_of(const struct thread *t)
-{
-    return t->gs_base ? t->gs_base : t->utcb_user + 8 * L4_UTCB_SELF_WORD;
-}
-
-/* PF-3: the kernel switches to the pager: its registers, address space and FPU state. */
-void sched_load(struct cpu *c, struct thread *next)
-{
-    struct thread *prev = c->current;
-
-    if (prev == next)
-        return;
-    __asm__ volatile("fxsave %0" : "=m"(prev->fpu));
-    __asm__ volatile("fxrstor %0" : : "m"(next->fpu));
-    c->current = next;
-    *c->tss_rsp0 = (uint64_t)(&next->regs + 1);
-    wrmsr(MSR_KERNEL_GS_BASE, gs_base_of(next));
-    if (next->fs_base != c->fs_base_loaded) {
-        c->fs_base_loaded = next->fs_base;
-        wrmsr(MSR_FS_BASE, next->fs_base);
-    }
-    if (next->task && next->task->space.root_phys != c->root_loaded) {
-        c->root_loaded = next->task->space.root_phys;
-        mmu_load_root(c->root_loaded);
-    }
-}
-
 void sched_bases_changed(struct thread *t)
 {
     if (t != cpu0.current)
         return;
-    wrmsr(MSR_KERNEL_GS_BASE, gs_base_of(t));
+    wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
     cpu0.fs_base_loaded = t->fs_base;
     wrmsr(MSR_FS_BASE, t->fs_base);
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "task.h"
 #include "thread.h"
 #include "x86/cpu.h"
 #include "x86/mmu.h"
@@ -24,8 +25,31 @@ bool sched_preempt(void);
 void sched_tick(void);
 void sched_set_priority(struct thread *t, unsigned priority);
 
-/* Load everything of `next` that is not in its register frame. */
-void sched_load(struct cpu *c, struct thread *next);
+/* PF-3: the kernel switches to the pager: its FPU state, segment bases and address space. */
+static inline void sched_load(struct cpu *c, struct thread *next)
+{
+    struct thread *prev = c->current;
+    uint64_t root;
+
+    if (prev == next)
+        return;
+    __asm__ volatile("fxsave %0" : "=m"(prev->fpu));
+    __asm__ volatile("fxrstor %0" : : "m"(next->fpu));
+    c->current = next;
+    *c->tss_rsp0 = (uint64_t)(&next->regs + 1);
+    wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
+    if (next->fs_base != c->fs_base_loaded) {
+        c->fs_base_loaded = next->fs_base;
+        wrmsr(MSR_FS_BASE, next->fs_base);
+    }
+    if (!next->task)
+        return; /* the idle thread lives in any space */
+    root = next->task->space.root_phys;
+    if (root != c->root_loaded) {
+        c->root_loaded = root;
+        mmu_load_root(root);
+    }
+}
 
 /* Segment bases of t were set: load them if t is current. */
 void sched_bases_changed(struct thread *t);

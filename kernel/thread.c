@@ -18,6 +18,7 @@
 enum { RFLAGS_START = 0x202, TRAP_TRIGGERED = 0xff };
 
 struct slab thread_slab;
+uint8_t thread_initial_flags;
 
 struct thread *thread_create(struct object *factory)
 {
@@ -27,6 +28,7 @@ struct thread *thread_create(struct object *factory)
         return NULL;
     object_init(&t->obj, OBJ_THREAD, factory);
     t->state = THREAD_STOPPED;
+    t->flags = thread_initial_flags;
     t->pager = L4_INVALID_CAP;
     t->exc_handler = L4_INVALID_CAP;
     t->quantum_us = LIMIT_QUANTUM_US;
@@ -63,6 +65,7 @@ int thread_bind(struct thread *t, struct task *task, uint64_t utcb_user)
     t->task = task;
     t->utcb = utcb;
     t->utcb_user = utcb_user;
+    t->gs_base = utcb_user + offsetof(l4_utcb_t, self);
     utcb->self = utcb_user;
     utcb->tcr.free_marker = 1;
     list_add(&task->threads, &t->in_task);
@@ -86,6 +89,7 @@ void thread_abort_ipc(struct thread *t, unsigned send_error)
         ipc_fail(t, send_error | 1);
         break;
     case THREAD_RECV_ANY:
+    case THREAD_RECV_ANY_SLOW:
         ipc_fail(t, send_error | 1);
         break;
     case THREAD_XFER:

@@ -27,6 +27,7 @@ struct gate;
 enum thread_state {
     THREAD_READY,
     THREAD_RECV_ANY,
+    THREAD_RECV_ANY_SLOW, /* the same, with a timeout or an unanswered caller: no fast path */
     THREAD_RECV_FROM,
     THREAD_RECV_REPLY,
     THREAD_SEND,    /* queued at a thread, or at a gate without thread */
@@ -45,6 +46,7 @@ enum thread_message {
 enum thread_flags {
     THREAD_ALIEN = 1,
     THREAD_STARTED = 2,       /* the scheduler has been told to run it */
+    THREAD_SLOW = 32,         /* no fast path (kernel option nofast) */
     THREAD_HAS_IP = 16,       /* ex_regs has said where */
     THREAD_CANCEL = 4,        /* the next IPC ends at once */
     THREAD_ALLOW_SYSCALL = 8, /* the handler of an alien let this system call pass */
@@ -95,7 +97,7 @@ struct thread {
     /* machine */
     uint64_t utcb_user;
     uint64_t fs_base;
-    uint64_t gs_base; /* 0: the word in the UTCB that holds its address */
+    uint64_t gs_base; /* at first, the word in the UTCB that holds its address */
     uint8_t fpu[512] __attribute__((aligned(16)));
 };
 _Static_assert(offsetof(struct thread, regs) == 0, "assembly");
@@ -109,6 +111,9 @@ static inline struct thread *thread_of(struct object *o)
 {
     return container_of(o, struct thread, obj);
 }
+
+/* Flags that every new thread starts with. */
+extern uint8_t thread_initial_flags;
 
 struct thread *thread_create(struct object *factory);
 int thread_bind(struct thread *t, struct task *task, uint64_t utcb_user);

@@ -16,6 +16,7 @@
 
 #include <abi/errors.h>
 #include <l4/re/env.h>
+#include <l4/sys/err.h>
 
 /* Where a manager's image may lie: memory that sigma0, which maps one to one, gives nobody. */
 #define MANAGER_LOW QUIRE_PROGRAM_ADDR
@@ -43,7 +44,8 @@ struct build {
 static void check(const struct build *b, long err, const char *what)
 {
     if (err < 0)
-        fatal_at(b->script->line, "%s: %s: error %ld", b->script->name, what, err);
+        fatal_at(b->script->line, "%s: %s: %s (%ld)", b->script->name, what, l4sys_errtostr(err),
+                 err);
 }
 
 /* ---- files ---- */

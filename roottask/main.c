@@ -12,6 +12,7 @@
 #include <abi/errors.h>
 #include <l4/re/env.h>
 #include <l4/sys/debugger.h>
+#include <l4/sys/err.h>
 #include <l4/sys/ipc.h>
 
 #include <stdarg.h>
@@ -142,8 +143,8 @@ static void start_programs(void)
             continue;
         err = task_start(&tasks[i]);
         if (err < 0)
-            fatal_at(script.tasks[i].line, "%s: cannot start: error %ld", script.tasks[i].name,
-                     err);
+            fatal_at(script.tasks[i].line, "%s: cannot start: %s (%ld)", script.tasks[i].name,
+                     l4sys_errtostr(err), err);
         say("roottask: %s started", script.tasks[i].name);
     }
 }

@@ -6,6 +6,8 @@
  */
 #include "root.h"
 
+#include <l4/sys/err.h>
+
 #include <string.h>
 
 static const l4mod_info *table;
@@ -58,6 +60,7 @@ void modules_init(const l4_kernel_info_t *kip)
         long err = memory_request(m.start, m.size);
 
         if (err)
-            fatal("sigma0 does not give module %s at 0x%lx: error %ld", m.name, m.start, err);
+            fatal("sigma0 does not give module %s at 0x%lx: %s (%ld)", m.name, m.start,
+                  l4sys_errtostr(err), err);
     }
 }

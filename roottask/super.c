@@ -16,6 +16,7 @@
 
 #include <abi/env.h>
 #include <abi/errors.h>
+#include <l4/sys/err.h>
 #include <l4/sys/factory.h>
 #include <l4/sys/ipc.h>
 #include <l4/sys/scheduler.h>
@@ -29,6 +30,7 @@ enum {
     STATUS_FAULT = 255,
     THREAD_SLOT = 32,
     TRAP_PAGE_FAULT = 14,
+    ERR_PRESENT = 1,
     ERR_WRITE = 2,
     ERR_FETCH = 16,
     LABEL_RIGHTS = 3, /* the gate's rights, in the label's low bits */
@@ -91,9 +93,9 @@ static void report_exception(const struct task *t, const l4_exc_regs_t *x)
     const char *thread = t->script->kind == SCRIPT_PROGRAM ? "rm" : "main";
 
     if (x->trapno == TRAP_PAGE_FAULT)
-        say("fault: task %s thread %s: %s of 0x%lx at ip 0x%lx: this thread has no pager",
-            t->script->name, thread,
-            x->err & ERR_FETCH ? "fetch" : x->err & ERR_WRITE ? "write" : "read", x->pfa, x->ip);
+        say("fault: task %s thread %s: %s of 0x%lx at ip 0x%lx: %s", t->script->name, thread,
+            x->err & ERR_FETCH ? "fetch" : x->err & ERR_WRITE ? "write" : "read", x->pfa, x->ip,
+            x->err & ERR_PRESENT ? "the page does not allow it" : "no page, and no pager");
     else
         say("fault: task %s thread %s: %s at ip 0x%lx", t->script->name, thread,
             trap_name(x->trapno), x->ip);
@@ -199,7 +201,7 @@ l4_cap_idx_t super_start(void)
     long err = l4_error(l4_factory_create_thread(L4_BASE_FACTORY_CAP, thread));
 
     if (err < 0)
-        fatal("no supervisor thread: error %ld", err);
+        fatal("no supervisor thread: %s (%ld)", l4sys_errtostr(err), err);
     l4_thread_control_start();
     l4_thread_control_pager(L4_BASE_PAGER_CAP);
     l4_thread_control_bind((l4_utcb_t *)(QUIRE_FIRST_UTCB_ADDR + L4_UTCB_OFFSET), L4_BASE_TASK_CAP);
@@ -208,6 +210,6 @@ l4_cap_idx_t super_start(void)
         (err = l4_error(l4_thread_ex_regs(thread, (l4_addr_t)super_main,
                                           (l4_addr_t)(stack + STACK_SIZE - 8), 0))) < 0 ||
         (err = l4_error(l4_scheduler_run_thread(L4_BASE_SCHEDULER_CAP, thread, &param))) < 0)
-        fatal("cannot start the supervisor thread: error %ld", err);
+        fatal("cannot start the supervisor thread: %s (%ld)", l4sys_errtostr(err), err);
     return thread;
 }

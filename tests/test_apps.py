@@ -41,7 +41,7 @@ def run(*command):
 @pytest.mark.parametrize("status", [0, 1, 42, 100])
 def test_the_exit_status_of_main_is_the_machines(app, script, status):
     images = build_apps(app(f"hello{status}", HELLO))
-    text = f"program hello file=hello{status}.elf main -- {status}\n"
+    text = f"program hello file=hello{status}.elf quota=4M main -- {status}\n"
     result = boot(script(text), apps=images)
     assert_exit(result, status)
     assert f"argument 1 is {status}" in result.log
@@ -49,7 +49,7 @@ def test_the_exit_status_of_main_is_the_machines(app, script, status):
 
 def test_make_run_builds_and_boots_a_folder_outside_the_checkout(app, script):
     folder = app("outside", HELLO)
-    cfg = script("program outside file=outside.elf main -- 0 \"two words\"\n")
+    cfg = script("program outside file=outside.elf quota=4M main -- 0 \"two words\"\n")
     done = run("make", "run", f"APPS={folder}", f"SCRIPT={cfg}", "HEADLESS=1")
     assert done.returncode == 0, done.stdout
     assert "argument 2 is two words" in done.stdout
@@ -57,14 +57,14 @@ def test_make_run_builds_and_boots_a_folder_outside_the_checkout(app, script):
 
 def test_make_run_fails_when_the_program_fails(app, script):
     folder = app("failing", HELLO)
-    cfg = script("program failing file=failing.elf main -- 9\n")
+    cfg = script("program failing file=failing.elf quota=4M main -- 9\n")
     done = run("make", "run", f"APPS={folder}", f"SCRIPT={cfg}", "HEADLESS=1")
     assert done.returncode == 2 and "exit status 9" in done.stdout, done.stdout
 
 
 def test_quire_run_ends_with_the_programs_own_status(app, script):
     folder = app("exact", HELLO)
-    cfg = script("program exact file=exact.elf main -- 9\n")
+    cfg = script("program exact file=exact.elf quota=4M main -- 9\n")
     done = run("./quire", "run", "-y", f"APPS={folder}", f"SCRIPT={cfg}")
     assert done.returncode == 9, done.stdout
 
@@ -75,13 +75,13 @@ def test_a_folder_may_list_its_sources_and_flags(app, script):
                  broken__c="this is not C\n",
                  build__mk="sources := main.c other.c\ncflags := -DSEVEN=7\n")
     images = build_apps(folder)
-    assert_exit(boot(script("program listed file=listed.elf main\n"), apps=images), 7)
+    assert_exit(boot(script("program listed file=listed.elf quota=4M main\n"), apps=images), 7)
 
 
 def test_two_programs_run_in_one_boot(app, script):
     images = build_apps(app("first", HELLO), app("second", HELLO))
-    result = boot(script("program first file=first.elf prio=110 -- 0\n"
-                         "program second file=second.elf prio=100 main -- 3\n"), apps=images)
+    result = boot(script("program first file=first.elf quota=4M prio=110 -- 0\n"
+                         "program second file=second.elf quota=4M prio=100 main -- 3\n"), apps=images)
     assert_exit(result, 3)
 
 

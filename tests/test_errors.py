@@ -16,14 +16,14 @@ def assert_failed(result, regex):
 
 
 BAD_SCRIPTS = {
-    "unknown_statement": ("program x file=sort.elf main\nfrobnicate 3\n", r"line 2|:2:"),
-    "unknown_option": ("program x file=sort.elf colour=red main\n", r"line 1|:1:"),
+    "unknown_statement": ("program x file=sort.elf quota=4M main\nfrobnicate 3\n", r"line 2|:2:"),
+    "unknown_option": ("program x file=sort.elf quota=4M colour=red main\n", r"line 1|:1:"),
     "bad_size": ("manager anon file=anon.elf quota=12Q\n", r"line 1|:1:"),
     "open_quote": ("program \"x file=sort.elf main\n", r"line 1|:1:"),
     "missing_file_option": ("\n\nprogram x main\n", r"line 3|:3:"),
-    "unknown_manager": (SCRIPT_HEAD + "program x file=sort.elf mem=nobody main\n", r"nobody"),
-    "unknown_capability": (SCRIPT_HEAD + "program x file=sort.elf caps=nobody main\n", r"nobody"),
-    "module_not_there": (SCRIPT_HEAD + "program x file=absent.elf main\n", r"absent\.elf"),
+    "unknown_manager": (SCRIPT_HEAD + "program x file=sort.elf quota=4M mem=nobody main\n", r"nobody"),
+    "unknown_capability": (SCRIPT_HEAD + "program x file=sort.elf quota=4M caps=nobody main\n", r"nobody"),
+    "module_not_there": (SCRIPT_HEAD + "program x file=absent.elf quota=4M main\n", r"absent\.elf"),
     "empty": ("", r"\w"),
     "garbage": ("\x01\x02\x7f" * 100, r"line 1|:1:"),
 }
@@ -70,14 +70,14 @@ def test_a_program_that_faults_is_reported_with_names(app, script, name):
                  "__attribute__((noinline)) static int culprit(void)\n"
                  f"{{\n    {code}\n    return 0;\n}}\nint main(void) {{ return culprit(); }}\n")
     images = build_apps(folder)
-    result = boot(script(f"program bad file=bad_{name}.elf main\n"), apps=images, timeout=60)
+    result = boot(script(f"program bad file=bad_{name}.elf quota=4M main\n"), apps=images, timeout=60)
     assert_failed(result, regex)
     assert "main.c" in result.log or name == "call_of_nothing", result.log
 
 
 def test_a_program_that_never_ends_is_no_success(app, script):
     images = build_apps(app("spin", "int main(void) { for (;;) __asm__ volatile(\"pause\"); }\n"))
-    result = boot(script("program spin file=spin.elf main\n"), apps=images, timeout=8)
+    result = boot(script("program spin file=spin.elf quota=4M main\n"), apps=images, timeout=8)
     assert result.kind == "timeout"
     assert "processor at ip" in result.reason
 

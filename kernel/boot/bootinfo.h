@@ -49,6 +49,9 @@ uint64_t ranges_find(const struct bootinfo *b, uint64_t size, uint64_t align, ui
 /* Number behind `name=` on the kernel command line (suffixes K, M, G), or `otherwise`. */
 uint64_t boot_option(const char *cmdline, const char *name, uint64_t otherwise);
 
+/* Is the word `name` on the kernel command line? */
+bool boot_flag(const char *cmdline, const char *name);
+
 /* Where the pool and the module information go; what is left is conventional. */
 void plan_memory(struct bootinfo *b);
 /* Copy names into the module information; zero the tails of modules. */

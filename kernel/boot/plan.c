@@ -49,6 +49,21 @@ uint64_t boot_option(const char *cmdline, const char *name, uint64_t otherwise)
     return otherwise;
 }
 
+bool boot_flag(const char *cmdline, const char *name)
+{
+    for (const char *s = cmdline; *s; s++) {
+        const char *n = name, *w = s;
+
+        if (s != cmdline && s[-1] != ' ')
+            continue;
+        for (; *n && *w == *n; w++)
+            n++;
+        if (!*n && (!*w || *w == ' '))
+            return true;
+    }
+    return false;
+}
+
 static uint64_t conventional_bytes(const struct bootinfo *b)
 {
     uint64_t sum = 0;

@@ -21,6 +21,7 @@ static l4_addr_t bare_next; /* without region manager: addresses above the UTCB 
 static int range_reserve(l4_addr_t *start, l4_addr_t size, l4_cap_idx_t rm)
 {
     l4_fpage_t area = l4re_env()->utcb_area;
+    l4_addr_t limit;
 
     if (l4_is_valid_cap(rm)) {
         *start = QUIRE_ATTACH_MIN;
@@ -30,7 +31,9 @@ static int range_reserve(l4_addr_t *start, l4_addr_t size, l4_cap_idx_t rm)
     if (bare_next == 0)
         bare_next = l4_fpage_memaddr(area) + (1UL << l4_fpage_size(area));
     *start = (bare_next + size - 1) & ~(size - 1);
-    if (*start + size > QUIRE_ENV_ADDR)
+    /* Tasks with an environment page have their UTCBs below it, sigma0 and root at the top. */
+    limit = *start < QUIRE_ENV_ADDR ? QUIRE_ENV_ADDR : L4_USER_END;
+    if (*start + size > limit)
         return -L4_ENOMEM;
     bare_next = *start + size;
     return 0;

@@ -160,14 +160,14 @@ int l4re_ds_info(l4re_ds_t ds, l4re_ds_stats_t *stats)
 
 l4re_ds_size_t l4re_ds_size(l4re_ds_t ds)
 {
-    l4re_ds_stats_t stats;
+    l4re_ds_stats_t stats = {0, 0};
 
     return l4re_ds_info(ds, &stats) < 0 ? 0 : stats.size;
 }
 
 l4re_ds_flags_t l4re_ds_flags(l4re_ds_t ds)
 {
-    l4re_ds_stats_t stats;
+    l4re_ds_stats_t stats = {0, 0};
 
     return l4re_ds_info(ds, &stats) < 0 ? 0 : stats.flags;
 }

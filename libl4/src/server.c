@@ -10,7 +10,7 @@ enum { RIGHTS_MASK = 3 };
 static const struct l4_server_opts no_opts;
 
 /* Buffer registers: one small item a slot from BR0 on, then the memory window. */
-static inline void buffers_set(l4_utcb_t *u, const struct l4_server_opts *o)
+static __attribute__((noinline)) void windows_set(l4_utcb_t *u, const struct l4_server_opts *o)
 {
     unsigned n = o->slot_count;
     unsigned i;
@@ -25,6 +25,17 @@ static inline void buffers_set(l4_utcb_t *u, const struct l4_server_opts *o)
     u->buf.br[n + 2] = o->memory_window.raw;
     u->buf.br[n + 3] = 0;
     u->buf.bdr = l4_bdr(n + 1, n, 0, 0);
+}
+
+/* Before each receive: dispatch functions leave the windows of their own IPC behind. */
+static inline void buffers_set(l4_utcb_t *u, const struct l4_server_opts *o)
+{
+    if (L4_UNLIKELY(o->slot_count || o->memory_window.raw)) {
+        windows_set(u, o);
+        return;
+    }
+    u->buf.br[0] = 0;
+    u->buf.bdr = 0;
 }
 
 int l4_server_dispatch(const struct l4_server_opts *o, l4_umword_t label, l4_msgtag_t tag,

@@ -345,13 +345,11 @@ static long show_lists(void)
 static void request_read(const l4_utcb_t *utcb, l4_msgtag_t tag, struct request *q)
 {
     q->words = l4_msgtag_words(tag);
-    q->items = l4_msgtag_items(tag);
+    q->items = q->words + 2 <= L4_UTCB_GENERIC_DATA_SIZE ? l4_msgtag_items(tag) : 0;
     for (unsigned i = 0; i < sizeof(q->w) / sizeof(q->w[0]); i++)
         q->w[i] = i < q->words ? utcb->msg.mr[i] : 0;
-    if (q->items) {
-        q->item[0] = utcb->msg.mr[q->words];
-        q->item[1] = utcb->msg.mr[q->words + 1];
-    }
+    q->item[0] = q->items ? utcb->msg.mr[q->words] : 0;
+    q->item[1] = q->items ? utcb->msg.mr[q->words + 1] : 0;
 }
 
 static l4_msgtag_t answer_write(l4_utcb_t *utcb, long label, const struct answer *a)

@@ -63,7 +63,8 @@ L4_CV int l4re_rm_free_area_srv(l4_cap_idx_t rm, l4_addr_t addr) L4_NOTHROW;
 /*
  * Make `size` bytes (rounded up to pages) of the dataspace from `offs` on visible at *start
  * (rounded down), with the rights in `flags`. L4RE_RM_F_SEARCH_ADDR: at the first free place from
- * *start on, aligned to 2^align; the place is returned; *start 0: from QUIRE_ATTACH_MIN on. L4RE_RM_F_IN_AREA: in the area that holds *start.
+ * *start on, aligned to 2^align; the place is returned; *start 0: from QUIRE_ATTACH_MIN on.
+ * L4RE_RM_F_IN_AREA: in the area that holds *start.
  * L4RE_RM_F_EAGER_MAP: all pages at once; if one cannot be had, nothing is attached.
  * L4RE_RM_F_RESERVED: no dataspace, every access is an error.
  * 0; -L4_EADDRNOTAVAIL: occupied, out of range, no place; -L4_ENOENT: no dataspace, no area;
