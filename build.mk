@@ -214,10 +214,10 @@ app-images := $(foreach n,$(app-names),$(O)/apps/$(n).elf)
 apps: images $(app-images)
 
 # Input of the demonstration.
-$(O)/input.dat: tools/mkdata.py
+$(O)/input.dat: tools/mkrecords
 	$(call say,DATA,$@)
 	@mkdir -p $(@D)
-	$(Q)$(PYTHON) tools/mkdata.py --out $@
+	$(Q)$(PYTHON) tools/mkrecords --out $@
 images-y += $(O)/input.dat
 
 images: $(images-y)

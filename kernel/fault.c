@@ -15,6 +15,7 @@
 #include "trace.h"
 
 enum { PF_ERR_PRESENT = 1, PF_ERR_WRITE = 2, PF_ERR_FETCH = 16, TRAP_PAGE_FAULT = 14 };
+enum { SYSCALL_LENGTH = 2 };
 
 /* Flags a handler may set: the arithmetic ones, TF, DF, AC, ID. IF is always on. */
 enum { RFLAGS_USER = 0x240dd5, RFLAGS_ALWAYS = 0x202 };
@@ -111,7 +112,7 @@ void fault_take_words(struct thread *t, const uint64_t *mr, unsigned words)
     r->rbp = x->rbp, r->rbx = x->rbx, r->rdx = x->rdx, r->rcx = x->rcx, r->rax = x->rax;
     r->rsp = x->sp;
     r->rflags = (x->flags & RFLAGS_USER) | RFLAGS_ALWAYS;
-    thread_set_ip(t, x->ip);
+    r->rip = thread_valid_ip(x->ip);
     if (x->fs_base < L4_USER_END)
         t->fs_base = x->fs_base;
     if (x->gs_base < L4_USER_END)
@@ -120,16 +121,19 @@ void fault_take_words(struct thread *t, const uint64_t *mr, unsigned words)
 
 void fault_answered(struct thread *t, l4_msgtag_t tag)
 {
-    bool was_fault = t->message == MESSAGE_FAULT;
+    bool was_call = t->message == MESSAGE_EXCEPTION && t->regs.vector == VECTOR_SYSCALL;
 
+    trace(L4_TRACE_RESUME, (uint64_t)tag.raw, t->regs.rip, t->obj.id);
+    if (msgtag_label(tag) < 0) {
+        fault_failed(t);
+        return;
+    }
     t->message = MESSAGE_UTCB;
     thread_exit_exact(t);
-    trace(L4_TRACE_RESUME, (uint64_t)tag.raw, t->regs.rip, t->obj.id);
-    if (msgtag_label(tag) >= 0)
-        return;
-    t->message = was_fault ? MESSAGE_FAULT : MESSAGE_EXCEPTION;
-    t->regs.vector = was_fault ? TRAP_PAGE_FAULT : t->regs.vector;
-    fault_failed(t);
+    if (was_call && (t->flags & THREAD_ALIEN) && msgtag_label(tag) == L4_PROTO_ALLOW_SYSCALL) {
+        t->flags |= THREAD_ALLOW_SYSCALL;
+        t->regs.rip -= SYSCALL_LENGTH; /* the same instruction again, now let through */
+    }
 }
 
 static void report(const struct thread *t)

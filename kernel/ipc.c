@@ -368,7 +368,10 @@ struct thread *syscall_slow(struct thread *self, uint64_t label, uint64_t cap_op
 
     self->regs.rax = tag;
     self->regs.rsi = label;
-    if (!(tag & L4_SYSCALL_MARK) || (self->flags & THREAD_ALIEN)) {
+    unsigned alien = self->flags & (THREAD_ALIEN | THREAD_ALLOW_SYSCALL);
+
+    self->flags &= (uint8_t)~THREAD_ALLOW_SYSCALL;
+    if (!(tag & L4_SYSCALL_MARK) || alien == THREAD_ALIEN) {
         /* Not ours: the exception handler sees all registers as they were. */
         self->regs.r15 = this_cpu()->scratch;
         self->regs.rcx = self->regs.rip;

@@ -49,7 +49,7 @@ struct thread *thread_create(struct object *factory)
 
 void thread_set_ip(struct thread *t, uint64_t ip)
 {
-    t->regs.rip = ip < L4_USER_END ? ip : L4_USER_END;
+    t->regs.rip = thread_valid_ip(ip);
     thread_exit_exact(t);
 }
 

@@ -121,6 +121,12 @@ int thread_bind(struct thread *t, struct task *task, uint64_t utcb_user);
 void thread_kill(struct thread *t);
 /* End the IPC that t is blocked in, with an error code of enum l4_ipc_tcr_error_t. */
 void thread_abort_ipc(struct thread *t, unsigned send_error);
+/* Addresses outside user space become L4_USER_END, which faults. */
+static inline uint64_t thread_valid_ip(uint64_t ip)
+{
+    return ip < L4_USER_END ? ip : L4_USER_END;
+}
+
 /* Set instruction pointer; addresses outside user space become L4_USER_END, which faults. */
 void thread_set_ip(struct thread *t, uint64_t ip);
 /* A stopped thread runs once it is bound, has an instruction pointer and has been started. */

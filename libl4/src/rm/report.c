@@ -57,7 +57,10 @@ static const char *error_name(long error)
         return text;
         L4_ERRORS(X)
 #undef X
-    case L4_EIPC_LO ... L4_EIPC_HI:
+    case L4_EIPC_LO + L4_IPC_ENOT_EXISTENT:
+        return "it does not exist any more";
+    case L4_EIPC_LO ... L4_EIPC_LO + L4_IPC_RETIMEOUT:
+    case L4_EIPC_LO + L4_IPC_ENOT_EXISTENT + 1 ... L4_EIPC_HI:
         return "it does not answer";
     default:
         return "unknown error";
@@ -190,13 +193,11 @@ static void report_backtrace(l4_utcb_t *utcb, const l4_exc_regs_t *regs)
     int width = image_name(ip, &name);
     int n = 0;
 
-    for (unsigned i = 0; i < RM_BACKTRACE_MAX; i++) {
+    for (unsigned i = 0; i < RM_BACKTRACE_MAX && ip && ip < L4_USER_END; i++) {
         n += snprintf(line + n, sizeof(line) - (unsigned)n, " 0x%lx", ip);
         if (!read_word(utcb, frame, &next) || !read_word(utcb, frame + sizeof(ip), &ip))
             break;
-        if (ip == 0 || ip >= L4_USER_END || next <= frame)
-            break;
-        frame = next;
+        frame = next > frame ? next : 0;
     }
     rm_log("backtrace %.*s:%s", width, name, line);
 }

@@ -161,7 +161,8 @@ static void accounts(l4_cap_idx_t manager)
     l4_msgtag_t tag = l4_factory_create_start_u(L4RE_PROTO_MEM_ALLOC, account, u);
 
     l4_factory_create_add_uint_u(4 * L4_PAGESIZE + 4095, &tag, u);
-    tap_eq(l4_error(l4_factory_create_commit_u(manager, tag, u)), 0, "the manager makes an account");
+    tap_eq(l4_error(l4_factory_create_commit_u(manager, tag, u)), 0,
+           "the manager makes an account");
     tap_eq(l4re_ma_alloc_align_srv(account, 0, L4_INVALID_CAP, 0, 0), -L4_ERANGE, "size 0");
     ds = new_ds(account, 4 * L4_PAGESIZE, 0);
     tap_eq(l4re_ds_allocate(ds, 0, 4 * L4_PAGESIZE), 0, "four pages can be had");
