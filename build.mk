@@ -7,6 +7,9 @@
 #   make iso         build/quire.iso for BIOS and UEFI
 #   make abi-golden  rewrite tests/abi/golden.txt (an ABI change: see CHANGES.md)
 #   make compile_commands.json    build/compile_commands.json, where clangd looks for it
+#   make bench       the benchmark: a table, and build/bench.json; BENCHFLAGS=
+#   make bench-compare BASE=file  the same, and what changed since
+#   make profile     instructions by function: PROFILEFLAGS=fault_1
 #   make clean
 #
 # Options: V=1 shows commands; MODE=release drops the checks; CC=gcc; O=dir.
@@ -27,7 +30,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .SECONDARY:
 .SUFFIXES:
 .PHONY: all check test run iso clean FORCE apps guest tidy abi abi-golden compile_commands.json \
-        host-tests images
+        host-tests images bench bench-compare bench-images profile
 all: images
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
@@ -58,7 +61,7 @@ else ifneq ($(MODE),release)
 $(error MODE is debug or release, not $(MODE))
 endif
 cflags-kernel := $(cflags-common) -Werror -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
-    -Ikernel -Ilibl4
+    -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
 # The order is the meaning: <l4/...> and <stdio.h> are Quire's own.
 cflags-program := $(cflags-common) -Ilibl4/include -Ilibl4/include/libc -Ilibl4
 cflags-user := $(cflags-program) -Werror
@@ -201,6 +204,17 @@ guest: images $(foreach d,$(guest-tests),\
     $(O)/guest/$(call base-name,$(d))/$(call base-name,$(d)).elf) \
     $(foreach d,$(guest-parts),$(call guest-elf,$(d)))
 
+# A folder in tests/bench is a program of the benchmark; lines.so counts inside QEMU.
+bench-folders := $(call folders-with-code,tests/bench)
+bench-elf = $(O)/bench/$(call base-name,$(1)).elf
+$(foreach d,$(bench-folders),$(eval $(call program,bench/$(call base-name,$(d)),$(d),\
+    $(call bench-elf,$(d)))))
+$(O)/bench/count.so: tools/plugin/count.c tools/plugin/qemu.h tools/plugin/table.h
+	$(call say,PLUGIN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+bench-images: images $(foreach d,$(bench-folders),$(call bench-elf,$(d))) $(O)/bench/count.so
+
 # Programs outside the tree: APPS="dir ..." and ROOT=dir.
 app-folders := $(sort $(call strip-slash,$(abspath $(APPS) $(ROOT))))
 app-names := $(foreach d,$(app-folders),$(call base-name,$(d)))
@@ -297,6 +311,20 @@ iso: $(O)/quire.iso
 $(O)/quire.iso: apps FORCE
 	$(call say,ISO,$@)
 	$(Q)$(PYTHON) tools/run.py $(run-flags) --make-iso $@
+
+# ---------------------------------------------------------------- benchmark
+
+# Measured without checks, in a folder of its own.
+bench-run = $(MAKE) --no-print-directory O=$(O)/release MODE=release bench-images && \
+    $(PYTHON) tools/bench --build $(O)/release --json $(O)/bench.json $(BENCHFLAGS)
+bench:
+	$(Q)+$(bench-run)
+bench-compare:
+	$(Q)$(if $(BASE),,echo 'make bench-compare BASE=file: a bench.json to compare with'; exit 2)
+	$(Q)+$(bench-run) --compare '$(BASE)'
+profile:
+	$(Q)+$(MAKE) --no-print-directory O=$(O)/release MODE=release bench-images
+	$(Q)$(PYTHON) tools/profile --build $(O)/release $(PROFILEFLAGS)
 
 # ---------------------------------------------------------------- the rest
 

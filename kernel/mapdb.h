@@ -39,11 +39,14 @@
  *       }
  *       if (mapdb_lift(c))                  a child of c is now a child of c's parent
  *           continue;
- *       ptab_drop(entry of c);              c has no children: its place in the table goes
- *       mapdb_remove(c, quota of c's space) its A and D go to its parent
+ *       if (mapdb_child(c))                 smaller ones: the next round takes them
+ *           continue;
+ *       mapdb_remove(c, quota of c's space) c has no children: its A and D go to its parent,
+ *       ptab_drop(entry of c)               its place in the table goes (last: this may free
+ *                                           the table that says whose it was)
  *
  *   (a) a whole mapping r with all below: cut r as above, then steps with FIRST =
- *       mapdb_child(r) until NULL, then ptab_drop + mapdb_remove for r.
+ *       mapdb_child(r) until NULL, then mapdb_remove + ptab_drop for r.
  *   (b) only the descendants: steps with FIRST = mapdb_child(r) until NULL.
  *   (c) only below one part: steps with FIRST = mapdb_child_in(r, level, page) until NULL. Children
  *       of r that are larger than the part are not in it: look at r->child (and, for a 4 KiB part

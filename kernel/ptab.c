@@ -14,9 +14,12 @@ void ptab_init(void)
     slab_init(&nodes_slab, "references", PTAB_ENTRIES * sizeof(kref_t));
 }
 
-static inline pte_t *entry_of(pte_t *table, unsigned level, uint64_t va)
+enum { ROOT_SHIFT = 12 + 9 * (PTAB_LEVELS - 1), PTE_TABLE_OR_LEAF = PTE_P | PTE_PS };
+
+/* shift: ptab_shift of the table's level. */
+static inline pte_t *entry_at(pte_t *table, uint64_t va, unsigned shift)
 {
-    return &table[va >> ptab_shift(level) & (PTAB_ENTRIES - 1)];
+    return (pte_t *)((char *)table + (va >> (shift - 3) & (PTAB_ENTRIES - 1) << 3));
 }
 
 static inline bool is_leaf(pte_t value, unsigned level)
@@ -63,65 +66,68 @@ void ptab_destroy(struct space *s)
 pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level)
 {
     pte_t *table = s->root;
+    unsigned l = PTAB_LEVELS;
 
-    for (unsigned l = PTAB_LEVELS;; l--) {
-        pte_t *e = entry_of(table, l, va);
+    for (unsigned shift = ROOT_SHIFT;; shift -= 9, l--) {
+        pte_t *e = entry_at(table, va, shift);
         pte_t value = *e;
 
-        *level = l;
-        if (!(value & PTE_P))
-            return ptab_mapping(e) ? e : NULL;
-        if (is_leaf(value, l))
-            return e;
+        if ((value & PTE_TABLE_OR_LEAF) != PTE_P || shift == 12) {
+            *level = l;
+            return (value & PTE_P) || ptab_mapping(e) ? e : NULL;
+        }
         table = mmu_virt(value & PTE_FRAME);
     }
 }
 
-/* The references beside the table of e, made if there are none. */
-static bool nodes_reach(struct space *s, pte_t *e)
+/* The references beside the table of e, which has none. */
+static bool nodes_make(struct space *s, pte_t *e)
 {
-    struct kpage *d = kmem_desc(e);
-    uint64_t *nodes;
+    uint64_t *nodes = slab_take(&nodes_slab, s->quota);
 
-    if (d->nodes)
-        return true;
-    nodes = slab_take(&nodes_slab, s->quota);
     if (!nodes)
         return false;
     nodes[0] = 0; /* all others are zero, see above */
-    d->nodes = kref(nodes);
+    kmem_desc(e)->nodes = kref(nodes);
     return true;
+}
+
+/* A table of `level` under e, where there is none. */
+static int table_make(struct space *s, pte_t *e, unsigned level, uint64_t va)
+{
+    pte_t *table;
+
+    if ((*e & PTE_P) || ptab_mapping(e))
+        return -L4_EEXIST;
+    table = table_new(s, level, va, e);
+    if (!table) {
+        ptab_trim(e);
+        return -L4_ENOMEM;
+    }
+    kmem_desc(e)->live++;
+    pte_store(e, mmu_phys(table) | PTE_P | PTE_W | PTE_U);
+    return 0;
 }
 
 int ptab_reach(struct space *s, uint64_t va, unsigned level, bool nodes, pte_t **entry)
 {
-    pte_t *e = entry_of(s->root, PTAB_LEVELS, va);
+    pte_t *e = entry_at(s->root, va, ROOT_SHIFT);
+    unsigned l = PTAB_LEVELS;
 
     kassert(level >= 1 && level <= PTAB_LEAF_MAX);
-    for (unsigned l = PTAB_LEVELS; l > level; l--) {
-        pte_t value = *e;
-        pte_t *table;
+    for (unsigned shift = ROOT_SHIFT - 9; l > level; shift -= 9) {
+        l--;
+        if ((*e & PTE_TABLE_OR_LEAF) != PTE_P) {
+            int err = table_make(s, e, l, va);
 
-        if (value & PTE_P) {
-            if (value & PTE_PS)
-                return -L4_EEXIST;
-            table = mmu_virt(value & PTE_FRAME);
-        } else {
-            if (ptab_mapping(e))
-                return -L4_EEXIST;
-            table = table_new(s, l - 1, va, e);
-            if (!table) {
-                ptab_trim(e);
-                return -L4_ENOMEM;
-            }
-            kmem_desc(e)->live++;
-            pte_store(e, mmu_phys(table) | PTE_P | PTE_W | PTE_U);
+            if (err)
+                return err;
         }
-        e = entry_of(table, l - 1, va);
+        e = entry_at(mmu_virt(*e & PTE_FRAME), va, shift);
     }
-    if ((*e & PTE_P) && !is_leaf(*e, level))
+    if (level > 1 && (*e & PTE_TABLE_OR_LEAF) == PTE_P)
         return -L4_EEXIST;
-    if (nodes && !nodes_reach(s, e)) {
+    if (nodes && !kmem_desc(e)->nodes && !nodes_make(s, e)) {
         ptab_trim(e);
         return -L4_ENOMEM;
     }

@@ -80,8 +80,9 @@ def test_a_folder_may_list_its_sources_and_flags(app, script):
 
 def test_two_programs_run_in_one_boot(app, script):
     images = build_apps(app("first", HELLO), app("second", HELLO))
-    result = boot(script("program first file=first.elf quota=4M prio=110 -- 0\n"
-                         "program second file=second.elf quota=4M prio=100 main -- 3\n"), apps=images)
+    cfg = script("program first file=first.elf quota=4M prio=110 -- 0\n"
+                 "program second file=second.elf quota=4M prio=100 main -- 3\n")
+    result = boot(cfg, apps=images)
     assert_exit(result, 3)
 
 

@@ -100,16 +100,23 @@ def image_path(opts, name):
     return next((p for p in candidates if p.is_file()), None)
 
 
-def script_files(path):
-    """Names of the modules that a boot script loads programs from (file=...)."""
-    names = []
+def script_statements(path):
+    """(name of the task, name of its module) of each statement with file=."""
     try:
         text = pathlib.Path(path).read_text(errors="replace")
     except OSError as e:
         raise SetupError(f"boot script {path}: {e.strerror}") from e
+    found = []
     for line in text.splitlines():
-        names += re.findall(r'(?:^|\s)file="?([^\s"]+)', line.split("#")[0])
-    return names
+        words = line.split("#")[0].replace('"', "").split()
+        files = [w.removeprefix("file=") for w in words if w.startswith("file=")]
+        found += [(words[1], f) for f in files if len(words) > 1]
+    return found
+
+
+def boot_script(opts):
+    """The script of this boot, or None: a root program needs none."""
+    return opts.script or (None if opts.root else REPO / "examples/sort/boot.cfg")
 
 
 def module_list(opts):
@@ -129,17 +136,16 @@ def module_list(opts):
         add(name, image_path(opts, name) or pathlib.Path(opts.build) / name, "system image")
 
     standard("sigma0.elf")
-    script = opts.script
+    script = boot_script(opts)
     if opts.root:
         add(pathlib.Path(opts.root).name, opts.root, "root program")
     else:
         standard("roottask.elf")
-        script = script or REPO / "examples/sort/boot.cfg"
     if script:
         add("boot.cfg", script, "boot script")
         for name in SERVERS:
             standard(name)
-        for name in script_files(script):
+        for _, name in script_statements(script):
             path = image_path(opts, name)
             if path:  # what is missing is for the root task to report
                 add(name, path, "program")
@@ -197,6 +203,9 @@ class Symbols:
             opts.files.get("kernel.elf", pathlib.Path(opts.build) / "kernel.elf"))
         if opts.root:
             self.paths["roottask"] = pathlib.Path(opts.root)
+        script = boot_script(opts)  # a report speaks of tasks, by the script's names
+        for task, name in script_statements(script) if script else []:
+            self.paths.setdefault(task, dict(mods).get(name))
 
     def frames(self, image, addresses):
         """One line for each frame (inlined functions have their own)."""
@@ -290,7 +299,10 @@ class Monitor:
 
     def receive(self):
         """Messages of one read; none at all at the end of the channel."""
-        data = self.sock.recv(65536)
+        try:
+            data = self.sock.recv(65536)
+        except ConnectionResetError:  # QEMU ended with a message of ours unread
+            data = b""
         *lines, self.tail = (self.tail + data).split(b"\n")
         messages = [json.loads(line) for line in lines if line.strip()]
         for m in messages:

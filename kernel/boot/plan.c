@@ -165,9 +165,13 @@ void plan_modules(struct bootinfo *b)
     mi->magic = L4MOD_MAGIC;
     mi->count = b->module_count;
     mi->cmdline = copy_string(mi, &used, b->cmdline, length(b->cmdline));
+    b->cmdline = mi->strings + mi->cmdline;
     for (unsigned i = 0; i < b->module_count; i++) {
         describe(mi, &used, &b->modules[i], &mi->mods[i]);
+        b->modules[i].cmdline = mi->strings + mi->mods[i].name;
+    }
+    /* Only now: the loader's tables may begin in the last page of a module. */
+    for (unsigned i = 0; i < b->module_count; i++)
         for (uint64_t p = b->modules[i].end; p & 4095; p++)
             *(char *)p = 0;
-    }
 }

@@ -52,3 +52,10 @@ L4_INLINE void outdec(l4_umword_t number)
     while (number /= 10);
     outnstring(text + i, sizeof(text) - i);
 }
+
+/* L4Re stops in the kernel debugger here; Quire has none and goes on. */
+L4_INLINE void l4_kd_enter(char const *text)
+{
+    outstring(text);
+    outchar('\n');
+}

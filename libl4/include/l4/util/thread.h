@@ -8,6 +8,17 @@
 #include <l4/sys/utcb.h>
 
 /*
+ * The first function of a thread, for ex_regs with sp at the very end of a stack: it makes no
+ * assumption about the alignment and never returns.
+ *
+ *   L4UTIL_THREAD_STATIC_FUNC(worker) { ... for (;;) ... }
+ */
+#define L4UTIL_THREAD_FUNC(name)                                                                  \
+    __attribute__((used, noreturn, force_align_arg_pointer)) void name(void)
+#define L4UTIL_THREAD_STATIC_FUNC(name)                                                           \
+    static __attribute__((used, noreturn, force_align_arg_pointer)) void name(void)
+
+/*
  * Create a thread in slot `id`, bind it to `task` with thread_utcb, start it at pc with stack
  * pointer sp. pager is its exception handler too. 0 or -L4_E...; on error the slot is empty.
  */
