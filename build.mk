@@ -343,6 +343,11 @@ $(O)/compile_commands.json: FORCE
 json.dump(e, open(p, "w"), indent=1)'
 images: $(O)/compile_commands.json
 
+# A program's folder may move or go while its .d file remembers the old place: then it is compiled
+# anew, from where it is now, instead of stopping make.
+/%.c: ;
+/%.S: ;
+
 clean:
 	rm -rf $(O)
 

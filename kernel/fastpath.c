@@ -49,7 +49,7 @@ HOT struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op,
 {
     struct cpu *c = &cpu0;
 
-    if (!likely(plain(tag) && !self->flags && (uint16_t)timeouts == 0))
+    if (!likely(plain(tag) && !(self->flags & THREAD_NO_SHORTCUT) && (uint16_t)timeouts == 0))
         return syscall_slow(self, label, cap_op, tag, timeouts);
     if ((cap_op & 0xfff) == L4_SYSF_CALL) {
         uint64_t slot = cap_op >> L4_CAP_SHIFT;
@@ -67,11 +67,11 @@ HOT struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op,
                 return arrive(c, r, tag, g->label | (ref & 3));
             }
         }
-    } else if ((cap_op & 0xfff) == L4_SYSF_REPLY_AND_WAIT) {
+    } else if ((cap_op & L4_SYSF_MASK) == L4_SYSF_REPLY_AND_WAIT) {
         struct thread *r = self->caller;
 
-        if (likely(r && r->message == MESSAGE_UTCB && !r->deadline &&
-                   list_empty(&self->senders) && r->priority >= c->top_ready)) {
+        if (likely(r && r->message == MESSAGE_UTCB && !r->deadline && list_empty(&self->senders) &&
+                   r->priority >= c->top_ready)) {
             copy(self, r, tag);
             self->state = THREAD_RECV_ANY;
             self->caller = NULL;

@@ -109,13 +109,13 @@ static int table_make(struct space *s, pte_t *e, unsigned level, uint64_t va)
     return 0;
 }
 
-int ptab_reach(struct space *s, uint64_t va, unsigned level, bool nodes, pte_t **entry)
+/* The same as ptab_reach, with what may be missing on the way. */
+static int reach_making(struct space *s, uint64_t va, unsigned level, bool nodes, pte_t **entry)
 {
     pte_t *e = entry_at(s->root, va, ROOT_SHIFT);
-    unsigned l = PTAB_LEVELS;
 
     kassert(level >= 1 && level <= PTAB_LEAF_MAX);
-    for (unsigned shift = ROOT_SHIFT - 9; l > level; shift -= 9) {
+    for (unsigned l = PTAB_LEVELS; l > level;) {
         l--;
         if ((*e & PTE_TABLE_OR_LEAF) != PTE_P) {
             int err = table_make(s, e, l, va);
@@ -123,7 +123,7 @@ int ptab_reach(struct space *s, uint64_t va, unsigned level, bool nodes, pte_t *
             if (err)
                 return err;
         }
-        e = entry_at(mmu_virt(*e & PTE_FRAME), va, shift);
+        e = entry_at(mmu_virt(*e & PTE_FRAME), va, ptab_shift(l));
     }
     if (level > 1 && (*e & PTE_TABLE_OR_LEAF) == PTE_P)
         return -L4_EEXIST;
@@ -131,6 +131,27 @@ int ptab_reach(struct space *s, uint64_t va, unsigned level, bool nodes, pte_t *
         ptab_trim(e);
         return -L4_ENOMEM;
     }
+    *entry = e;
+    return 0;
+}
+
+int ptab_reach(struct space *s, uint64_t va, unsigned level, bool nodes, pte_t **entry)
+{
+    unsigned last = ptab_shift(level);
+    pte_t *table = s->root;
+    pte_t *e;
+
+    /* Nearly always all is there: a walk that calls nobody, so it saves no registers. */
+    for (unsigned shift = ROOT_SHIFT; shift > last; shift -= 9) {
+        pte_t value = *entry_at(table, va, shift);
+
+        if ((value & PTE_TABLE_OR_LEAF) != PTE_P)
+            return reach_making(s, va, level, nodes, entry);
+        table = mmu_virt(value & PTE_FRAME);
+    }
+    e = entry_at(table, va, last);
+    if ((last > 12 && (*e & PTE_TABLE_OR_LEAF) == PTE_P) || (nodes && !kmem_desc(e)->nodes))
+        return reach_making(s, va, level, nodes, entry);
     *entry = e;
     return 0;
 }

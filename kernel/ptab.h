@@ -147,6 +147,13 @@ static inline struct mapping *ptab_run_mapping(const struct ptab_run *r, unsigne
     return r->nodes && r->nodes[i] ? kptr(r->nodes[i]) : NULL;
 }
 
+/* The entry after e in the same table, for the next page of a loop; NULL: the table ends. Valid
+ * while the table is: it holds something, and has references if something in it has. */
+static inline pte_t *ptab_next(pte_t *e)
+{
+    return ptab_index(e) == PTAB_ENTRIES - 1 ? NULL : e + 1;
+}
+
 /* Enter value and mapping (may be NULL for kernel-user memory) in entry i of the run, empty. */
 static inline void ptab_run_put(struct ptab_run *r, unsigned i, pte_t value, struct mapping *m)
 {

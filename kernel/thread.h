@@ -50,6 +50,7 @@ enum thread_flags {
     THREAD_HAS_IP = 16,       /* ex_regs has said where */
     THREAD_CANCEL = 4,        /* the next IPC ends at once */
     THREAD_ALLOW_SYSCALL = 8, /* the handler of an alien let this system call pass */
+    THREAD_NO_SHORTCUT = THREAD_ALIEN | THREAD_CANCEL | THREAD_ALLOW_SYSCALL | THREAD_SLOW,
 };
 
 struct thread {

@@ -112,3 +112,13 @@ def test_an_app_folder_that_does_not_exist_is_named(tmp_path):
 def test_a_compile_error_fails_the_run(app):
     done = run("./quire", "run", "-y", f"APPS={app('wrong', 'this is not C')}")
     assert done.returncode == 125 and "the build failed" in done.stdout
+
+
+def test_a_folder_may_move_between_two_builds(app, tmp_path, script):
+    folder = app("moving", "int main(void) { return 5; }\n")
+    build_apps(folder)
+    (tmp_path / "elsewhere").mkdir()
+    moved = folder.rename(tmp_path / "elsewhere/moving")
+    (moved / "main.c").write_text("int main(void) { return 6; }\n")
+    images = build_apps(moved)
+    assert_exit(boot(script("program moving file=moving.elf quota=4M main\n"), apps=images), 6)

@@ -152,7 +152,7 @@ enum l4_icu_ops {
     L4_ICU_MASK_OP = 5,
     L4_ICU_SET_MODE_OP = 6,
 };
-enum l4_semaphore_ops { L4_SEMAPHORE_DOWN_OP = 3 };
+enum l4_semaphore_ops { L4_SEMAPHORE_DOWN_OP = 0 };
 enum l4_meta_ops { L4_META_NUM_INTERFACES = 0, L4_META_INTERFACE = 1, L4_META_SUPPORTS = 2 };
 
 /* Debugger (-23). Quire's own: L4_DBG_* from 0x100 on. */

@@ -43,7 +43,7 @@ typedef unsigned long l4_kernel_clock_t; /* microseconds since boot */
 #define L4_CAP_SHIFT 12
 #define L4_CAP_OFFSET (1UL << L4_CAP_SHIFT)
 #define L4_CAP_MASK (~(L4_CAP_OFFSET - 1))
-#define L4_INVALID_CAP (~0UL << L4_CAP_SHIFT)
+#define L4_INVALID_CAP (~0UL << (L4_CAP_SHIFT - 1))
 #define L4_INVALID_CAP_BIT (1UL << (L4_CAP_SHIFT - 1))
 /* Slots of one capability table: [0, L4_CAP_SLOTS). */
 #define L4_CAP_SLOTS (1UL << 18)

@@ -106,6 +106,11 @@ l4_cap_idx_t party_gate(l4_cap_idx_t thread)
     return gate;
 }
 
+void party_settle(void)
+{
+    l4_ipc_sleep_ms(5);
+}
+
 void party_give(l4_cap_idx_t task, l4_cap_idx_t cap)
 {
     bench_must(l4_task_map(task, L4_BASE_TASK_CAP, l4_obj_fpage(cap, 0, L4_CAP_FPAGE_RWSD),

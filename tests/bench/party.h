@@ -43,6 +43,9 @@ l4_cap_idx_t party_thread(l4_cap_idx_t task, l4_utcb_t *utcb, party_fn fn, unsig
                           l4_cap_idx_t pager);
 l4_cap_idx_t party_gate(l4_cap_idx_t thread);
 
+/* Let every thread that has been started run until it waits. */
+void party_settle(void);
+
 /* Copy one of our capabilities into the same slot of a task. */
 void party_give(l4_cap_idx_t task, l4_cap_idx_t cap);
 

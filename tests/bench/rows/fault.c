@@ -109,7 +109,7 @@ static l4_cap_idx_t faulter(unsigned utcb, l4_cap_idx_t pager_gate)
 void measure_faults(void)
 {
     l4_cap_idx_t second_task = party_task_with_image();
-    l4_cap_idx_t first_gate;
+    l4_cap_idx_t first_gate, simple, hierarchical;
 
     second_gate = party_gate(party_thread(second_task, party_utcb(0), pager, PARTY_SAME,
                                           L4_INVALID_CAP));
@@ -119,7 +119,10 @@ void measure_faults(void)
                                          L4_INVALID_CAP));
     party_map(L4_BASE_TASK_CAP, PLACE_SMALL + L4_PAGESIZE, FAULT_AT + L4_PAGESIZE, L4_PAGESHIFT);
     party_map(first_task, PLACE_SMALL + L4_PAGESIZE, MIDDLE_AT + L4_PAGESIZE, L4_PAGESHIFT);
-    bench_row("fault_1", run(faulter(2, second_gate), simple_faults));
+    simple = faulter(2, second_gate);
+    hierarchical = faulter(3, first_gate);
+    party_settle();
+    bench_row("fault_1", run(simple, simple_faults));
     party_unmap(L4_BASE_TASK_CAP, FAULT_AT, L4_PAGESHIFT);
-    bench_row("fault_hier", run(faulter(3, first_gate), hierarchical_faults));
+    bench_row("fault_hier", run(hierarchical, hierarchical_faults));
 }

@@ -10,7 +10,8 @@ enum { TASKS = 1000, DEPTH = 10000, REPEATS = 5 };
 
 #define SOURCE PLACE_SMALL
 #define OTHER_SOURCE (PLACE_SMALL + L4_PAGESIZE)
-#define MANY_AT (PLACE_DEST + 0x100000000UL)
+#define MANY_AT (PLACE_DEST + 0x100000000UL + L4_PAGESIZE) /* the page before it stays */
+#define PAGES_AT (PLACE_DEST + 0x200000000UL)
 #define CHAIN_AT (PLACE_DEST + 0x10000000000UL)
 
 static uint32_t sample[BENCH_SAMPLES], other_sample[BENCH_SAMPLES];
@@ -132,7 +133,7 @@ static void page_growth(void)
 {
     for (unsigned order = 12; order <= 21; order++) {
         for (unsigned r = 0; r < REPEATS; r++) {
-            sample[r] = timed_map(third, L4_BASE_TASK_CAP, PLACE_SMALL, MANY_AT, order);
+            sample[r] = timed_map(third, L4_BASE_TASK_CAP, PLACE_SMALL, PAGES_AT, order);
             other_sample[r] = timed_unmap(L4_BASE_TASK_CAP, PLACE_SMALL, order,
                                           L4_FP_OTHER_SPACES);
         }
@@ -147,11 +148,10 @@ void measure_growth(void)
     third = party_task(0);
     for (unsigned i = 0; i < TASKS; i++) {
         tasks[i] = party_task(0);
-        party_map(tasks[i], OTHER_SOURCE, MANY_AT + L4_PAGESIZE, L4_PAGESHIFT);
+        party_map(tasks[i], OTHER_SOURCE, MANY_AT - L4_PAGESIZE, L4_PAGESHIFT);
     }
     party_map(task, OTHER_SOURCE, MANY_AT - L4_PAGESIZE, L4_PAGESHIFT);
-    party_map(third, PLACE_BIG + PLACE_PAGES / 2 * L4_PAGESIZE, MANY_AT + L4_SUPERPAGESIZE,
-              L4_PAGESHIFT);
+    party_map(third, OTHER_SOURCE, MANY_AT - L4_PAGESIZE, L4_PAGESHIFT);
     unmap_growth();
     sibling_growth();
     depth_growth();

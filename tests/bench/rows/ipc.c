@@ -124,6 +124,7 @@ void measure_ipc(void)
     l4_cap_idx_t same = party_gate(party_thread(L4_BASE_TASK_CAP, party_own_utcb(1), echo,
                                                 PARTY_SAME, L4_INVALID_CAP));
 
+    party_settle();
     bench_row("ipc_cross_0", call_and_reply(cross, 0));
     bench_row("ipc_cross_8", call_and_reply(cross, 8));
     bench_row("ipc_cross_63", call_and_reply(cross, 63));

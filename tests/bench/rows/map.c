@@ -11,7 +11,7 @@ enum { COUNT = 21, SIBLINGS = 1000, REBUILDS = 7 };
 
 #define MAP_AT (PLACE_DEST + 7 * L4_PAGESIZE)
 #define NEIGHBOUR_AT (MAP_AT - L4_PAGESIZE)
-#define SIBLINGS_AT (PLACE_DEST + 0x40000000UL)
+#define SIBLINGS_AT (PLACE_DEST + 0x40000000UL + L4_PAGESIZE)
 #define SOURCE PLACE_SMALL
 #define OTHER_SOURCE (PLACE_SMALL + L4_PAGESIZE)
 
@@ -101,7 +101,6 @@ void measure_maps(void)
     third = party_task(0);
     party_map(task, OTHER_SOURCE, NEIGHBOUR_AT, L4_PAGESHIFT);
     party_map(third, OTHER_SOURCE, NEIGHBOUR_AT, L4_PAGESHIFT);
-    party_map(task, OTHER_SOURCE, SIBLINGS_AT + (SIBLINGS + 1) * L4_PAGESIZE, L4_PAGESHIFT);
     party_map(task, OTHER_SOURCE, SIBLINGS_AT - L4_PAGESIZE, L4_PAGESHIFT);
 
     pair("map_4k", "unmap_1", SOURCE, MAP_AT, L4_PAGESHIFT);

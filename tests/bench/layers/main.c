@@ -1,0 +1,125 @@
+/*
+ * main.c - what memory costs a program under the usual system, in instructions
+ *
+ * A fault goes from the kernel to this task's region manager, from there to the dataspace manager
+ * anon, and back.
+ */
+#include "bench.h"
+
+#include <l4/re/c/mem_alloc.h>
+#include <l4/re/c/rm.h>
+#include <l4/re/c/util/cap_alloc.h>
+#include <l4/sys/consts.h>
+#include <l4/sys/task.h>
+
+enum { COUNT = 61, MiB = 1 << 20, TOUCH_MIB = 64 };
+
+static uint32_t sample[BENCH_SAMPLES], other_sample[BENCH_SAMPLES];
+
+static l4re_ds_t dataspace(unsigned long size, unsigned long flags)
+{
+    l4re_ds_t ds = l4re_util_cap_alloc();
+    long err = l4re_ma_alloc((long)size, ds, flags);
+
+    if (err < 0)
+        bench_fail("a dataspace", err);
+    return ds;
+}
+
+static volatile char *attach(l4re_ds_t ds, unsigned long size, unsigned char align)
+{
+    void *at = NULL;
+    long err = l4re_rm_attach(&at, size, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0, align);
+
+    if (err < 0)
+        bench_fail("attaching", err);
+    return at;
+}
+
+static void release(volatile char *at)
+{
+    l4re_ds_t ds;
+    long err = l4re_rm_detach_ds((void *)at, &ds);
+
+    if (err < 0)
+        bench_fail("detaching", err);
+    l4re_util_cap_free_um(ds);
+}
+
+static uint32_t touch(volatile char *page)
+{
+    uint32_t t = bench_start();
+
+    *page = 1;
+    return bench_stop(t);
+}
+
+/* Pages of one dataspace one after another: first never seen, then taken from us only. */
+static void faults(void)
+{
+    enum { FIRST = 64 };
+    unsigned long size = (FIRST + COUNT + 1) * L4_PAGESIZE;
+    volatile char *at = attach(dataspace(size, 0), size, L4_SUPERPAGESHIFT);
+
+    for (unsigned i = 0; i < FIRST; i++)
+        touch(at + i * L4_PAGESIZE);
+    for (unsigned i = 0; i < COUNT; i++)
+        sample[i] = touch(at + (FIRST + i) * L4_PAGESIZE);
+    bench_row("fault_2_fresh", bench_median(sample, COUNT));
+    for (unsigned i = 0; i < COUNT; i++) {
+        volatile char *page = at + (FIRST + i) * L4_PAGESIZE;
+
+        bench_must(l4_task_unmap(L4RE_THIS_TASK_CAP,
+                                 l4_fpage((l4_addr_t)page, L4_PAGESHIFT, L4_FPAGE_RWX),
+                                 L4_FP_ALL_SPACES), "unmapping a page");
+        sample[i] = touch(page);
+    }
+    bench_row("fault_2_refault", bench_median(sample, COUNT));
+    release(at);
+}
+
+static void regions(void)
+{
+    l4re_ds_t ds = dataspace(L4_PAGESIZE, 0);
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        void *at = NULL;
+        uint32_t t = bench_start();
+        long err = l4re_rm_attach(&at, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
+                                  L4_PAGESHIFT);
+
+        sample[i] = bench_stop(t);
+        if (err < 0)
+            bench_fail("attaching a page", err);
+        t = bench_start();
+        err = l4re_rm_detach(at);
+        other_sample[i] = bench_stop(t);
+        if (err < 0)
+            bench_fail("detaching a page", err);
+    }
+    bench_row("rm_attach", bench_median(sample, COUNT));
+    bench_row("rm_detach", bench_median(other_sample, COUNT));
+}
+
+/* The first touch of 64 MiB, in sequence, with all that happens on the way. */
+static void sequence(void)
+{
+    unsigned long size = (unsigned long)TOUCH_MIB * MiB;
+    volatile char *at = attach(dataspace(size, 0), size, L4_SUPERPAGESHIFT);
+    uint32_t t = bench_start();
+
+    for (unsigned long off = 0; off < size; off += L4_PAGESIZE)
+        at[off] = 1;
+    bench_row("touch_4k", bench_stop(t) / TOUCH_MIB);
+    release(at);
+}
+
+int main(void)
+{
+    bench_calibrate();
+    faults();
+    regions();
+    sequence();
+    bench_calibrate();
+    return 0;
+}
