@@ -57,7 +57,9 @@ cflags-common := -std=gnu11 -O2 -g -Wall -Wextra -ffreestanding $(includes-frees
     -fno-asynchronous-unwind-tables -fcf-protection=none
 ifeq ($(MODE),debug)
 cflags-common += -DQUIRE_CHECKS=1
-else ifneq ($(MODE),release)
+else ifeq ($(MODE),release)
+cflags-common += -DQUIRE_RELEASE=1
+else
 $(error MODE is debug or release, not $(MODE))
 endif
 cflags-kernel := $(cflags-common) -Werror -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \

@@ -17,6 +17,7 @@ struct map_request {
     unsigned rights;
     unsigned attributes; /* bits 4..7 of the send item */
     bool grant;
+    uint64_t keep, add; /* page-table bits (map_memory.c) */
     bool empty;      /* decoded, and nothing is to be mapped */
     uint64_t end;    /* bytes or slots in all */
     uint64_t done;   /* bytes or slots behind us: where to go on after a preemption */

@@ -1,5 +1,7 @@
 /*
- * map_memory.c - memory flexpages: the one file that knows mapping database and page tables
+ * map_memory.c - memory flexpages from one task to another
+ *
+ * This file and unmap_memory.c alone know both the mapping database and the page tables.
  *
  * P1  A present user entry has exactly one mapping node and vice versa; a dying node's entry is
  *     clear but keeps its place. Kernel-user memory has no node.
@@ -7,128 +9,15 @@
  * P3  All loops take at most LIMIT_STEPS steps between two looks at the interrupts, and between
  *     two steps tables and database agree, so whoever runs then finds nothing half done.
  */
+#include "map_memory.h"
+
 #include "kassert.h"
 #include "limits.h"
-#include "map.h"
-#include "ptab.h"
 #include "sched.h"
 #include "trace.h"
 
-enum { PTE_AD = PTE_A | PTE_D };
-
-static struct quota *quota_of(const struct mapping *m)
-{
-    return ptab_space(kptr(m->entry))->quota;
-}
-
-static unsigned rights_of(pte_t v)
-{
-    return L4_FPAGE_R | ((v & PTE_W) ? L4_FPAGE_W : 0) | ((v & PTE_NX) ? 0 : L4_FPAGE_X);
-}
-
-static pte_t pte_rights(unsigned rights)
-{
-    return PTE_P | PTE_U | ((rights & L4_FPAGE_W) ? PTE_W : 0) |
-           ((rights & L4_FPAGE_X) ? 0 : PTE_NX);
-}
-
-static unsigned accessed_dirty(pte_t v)
-{
-    return ((v & PTE_A) ? MAPPING_ACCESSED : 0) | ((v & PTE_D) ? MAPPING_DIRTY : 0);
-}
-
-static unsigned status_of(unsigned ad)
-{
-    return ((ad & MAPPING_ACCESSED) ? L4_FPAGE_REFERENCED : 0) |
-           ((ad & MAPPING_DIRTY) ? L4_FPAGE_DIRTY : 0);
-}
-
-static uint64_t frame_of(pte_t v, unsigned level)
-{
-    return v & PTE_FRAME & ~((1UL << ptab_shift(level)) - 1);
-}
-
-/* The entry of m translates nothing any more; nobody can map from it. */
-static void cut(struct mapping *m)
-{
-    pte_t *e = kptr(m->entry);
-    struct space *s = ptab_space(e);
-    uint64_t va = ptab_va(e);
-    pte_t old = ptab_clear(e);
-
-    mmu_flush_page(s, va);
-    mapdb_cut(m, accessed_dirty(old));
-    task_of_space(s)->pages_unmapped++;
-    trace(L4_TRACE_UNMAP, va | ptab_shift(mapping_level(m)), old & PTE_FRAME,
-          task_of_space(s)->obj.id);
-}
-
-static void forget(struct mapping *m)
-{
-    pte_t *e = kptr(m->entry);
-    struct quota *q = ptab_space(e)->quota;
-
-    mapdb_remove(m, q);
-    ptab_drop(e);
-}
-
-/* One step of a revoke: take `c`, or something below it, away. */
-static void revoke_step(struct mapping *c)
-{
-    c = mapdb_victim(c);
-    if (!mapping_dying(c))
-        cut(c);
-    if (mapdb_lift(c))
-        return;
-    if (!mapdb_child(c))
-        forget(c);
-}
-
-/* Everything below m; false: preempted. */
-static bool revoke_below(struct mapping *m)
-{
-    struct mapping *c;
-
-    for (unsigned step = 1; (c = mapdb_child(m)) != NULL; step++) {
-        revoke_step(c);
-        if (step % LIMIT_STEPS == 0 && sched_preempt())
-            return false;
-    }
-    return true;
-}
-
-/* m and everything below; *status: what all of them knew of accesses. */
-static bool revoke_all(struct mapping *m, unsigned *status)
-{
-    if (!mapping_dying(m))
-        cut(m);
-    if (!revoke_below(m))
-        return false;
-    *status |= status_of(m->parts & MAPPING_AD);
-    forget(m);
-    return true;
-}
-
-/* Below the part [page, page + 2^(9 * (level - 1))) of m, which is larger. */
-static bool revoke_part(struct mapping *m, unsigned level, uint64_t page)
-{
-    struct mapping *c;
-
-    for (unsigned step = 1;; step++) {
-        c = mapdb_child_in(m, level, page);
-        if (!c && m->child)
-            c = kptr(m->child);
-        if (!c && mapping_level(m) == 3 && level == 1)
-            c = mapdb_child_over(m, page);
-        if (!c)
-            return true;
-        revoke_step(c);
-        if (step % LIMIT_STEPS == 0 && sched_preempt())
-            return false;
-    }
-}
-
-/* ---- map ---- */
+/* Attributes of a send item (abi/msg.h). */
+enum { ATTRIBUTES_GIVEN = 0x10, ATTRIBUTES_CACHED = 0x20, ATTRIBUTES_BUFFERED = 0x40 };
 
 /* Is `a` m itself or one of those m stems from? */
 static bool is_ancestor(const struct mapping *a, const struct mapping *m)
@@ -152,18 +41,8 @@ static unsigned common_level(uint64_t src, uint64_t dst, uint64_t left, unsigned
     return level;
 }
 
-/* Caching as the item says, else as the sender has it. */
-static pte_t attributes(const struct map_request *r, pte_t sender)
-{
-    if (!(r->attributes & 0x10))
-        return sender & (PTE_PCD | PTE_PWT);
-    if (r->attributes & 0x20)
-        return 0;
-    return (r->attributes & 0x40) ? PTE_PWT : PTE_PCD | PTE_PWT;
-}
-
-/* Make room at the destination. 0: it is free; 1: rights were added in place or nothing is to be
- * done there; MAP_PREEMPTED as -1. */
+/* Something is at the destination already: cases (a) and (c) of the interface leave it there
+ * (1), otherwise it is unmapped (0, or MAP_PREEMPTED as -1). */
 static int make_room(struct map_request *r, uint64_t va, unsigned level, struct mapping *src,
                      uint64_t frame, unsigned rights)
 {
@@ -172,8 +51,6 @@ static int make_room(struct map_request *r, uint64_t va, unsigned level, struct 
     pte_t *there = ptab_find(&r->to->space, va, &there_level);
     struct mapping *m = there ? ptab_mapping(there) : NULL;
 
-    if (!there && there_level >= level)
-        return 0;
     if (there && !m)
         return 1; /* kernel-user memory is never covered */
     if (m && !mapping_dying(m) &&
@@ -198,29 +75,20 @@ static void enter_page(struct map_request *r, pte_t *e, pte_t value, struct mapp
 {
     ptab_put(e, value, m);
     r->mapped++;
-    r->to->pages_mapped++;
     trace(L4_TRACE_MAP, ptab_va(e) | ptab_shift(ptab_level(e)), value & ~PTE_NX, r->to->obj.id);
 }
 
 /* PF-7: the mapping database enters what the receiver gets as a child of what the sender has. */
-static int enter(struct map_request *r, struct mapping *parent, uint64_t va, unsigned level,
+static int enter(struct map_request *r, pte_t *e, struct mapping *parent, unsigned level,
                  uint64_t page, pte_t value)
 {
-    struct space *s = &r->to->space;
-    struct mapping *m = mapping_new(s->quota, level | MAPPING_MEMORY);
-    kref_t *list;
-    pte_t *e;
+    struct mapping *m = mapping_new(r->to->space.quota, level | MAPPING_MEMORY);
+    kref_t *list = m ? mapdb_list(parent, level, page, quota_of(parent)) : NULL;
 
-    if (!m)
-        return -L4_ENOMEM;
-    list = mapdb_list(parent, level, page, quota_of(parent));
     if (!list) {
-        mapping_delete(m, s->quota);
-        return -L4_ENOMEM;
-    }
-    if (ptab_reach(s, va, level, true, &e) != 0) {
-        mapdb_list_trim(parent, list);
-        mapping_delete(m, s->quota);
+        if (m)
+            mapping_delete(m, r->to->space.quota);
+        ptab_trim(e);
         return -L4_ENOMEM;
     }
     m->entry = kref(e);
@@ -229,79 +97,147 @@ static int enter(struct map_request *r, struct mapping *parent, uint64_t va, uns
     return 0;
 }
 
-static void downgrade(struct unmap_request *u, struct mapping *m, bool self);
-
 /* The receiver's entry takes the sender's place in the tree, with its children. */
-static int grant(struct map_request *r, pte_t *from, uint64_t va, unsigned level, pte_t value)
+static int grant(struct map_request *r, pte_t *e, pte_t *from, pte_t value)
 {
     struct mapping *m = ptab_mapping(from);
     struct unmap_request u = {.fp = {~r->rights & (L4_FPAGE_W | L4_FPAGE_X)}};
-    pte_t *e;
 
-    if (ptab_reach(&r->to->space, va, level, true, &e) != 0)
-        return -L4_ENOMEM;
     if (!mapdb_move(m, kref(e), r->from->space.quota, r->to->space.quota)) {
         ptab_trim(e);
         return -L4_ENOMEM;
     }
     if (u.fp.raw)
-        downgrade(&u, m, false); /* children never have more than their parent */
-    value |= *from & PTE_AD;
+        downgrade_below(&u, m); /* children never have more than their parent */
+    enter_page(r, e, value | (*from & PTE_AD), m);
     ptab_clear(from);
     mmu_flush_page(&r->from->space, r->src + r->done);
     ptab_drop(from);
-    enter_page(r, e, value, m);
     return 0;
 }
 
-/* One leaf of the source, or as much of it as fits. *size: bytes dealt with. */
-static int map_leaf(struct map_request *r, pte_t *e, unsigned level, uint64_t *size)
+/* One leaf of the source, or as much of it as fits. *size: bytes dealt with; *dst_entry: the new
+ * entry, if there is one. */
+static int map_leaf(struct map_request *r, pte_t *s, unsigned level, uint64_t *size,
+                    pte_t **dst_entry)
 {
     uint64_t src = r->src + r->done, dst = r->dst + r->done;
-    unsigned rights = rights_of(*e) & r->rights;
-    struct mapping *m = ptab_mapping(e);
     unsigned to_level = common_level(src, dst, r->end - r->done, level);
     uint64_t offset = src & ((1UL << ptab_shift(level)) - 1);
-    uint64_t frame = frame_of(*e, level) + offset;
-    pte_t value = frame | pte_rights(rights) | attributes(r, *e);
+    struct mapping *m = ptab_mapping(s);
+    pte_t value = (*s & r->keep) | r->add | (to_level > 1 ? PTE_PS : 0);
+    pte_t *e;
     int err;
 
     *size = 1UL << ptab_shift(to_level);
     if (!m || mapping_dying(m) || dst >= L4_USER_END || dst + *size > L4_USER_END)
         return 0;
-    err = make_room(r, dst, to_level, m, frame, rights);
+    value += offset; /* which part of a larger source page */
+    while ((err = ptab_reach(&r->to->space, dst, to_level, true, &e)) == -L4_EEXIST ||
+           (!err && ptab_occupied(e))) {
+        err = make_room(r, dst, to_level, m, frame_of(value, to_level), rights_of(value));
+        if (err)
+            return err < 0 ? MAP_PREEMPTED : 0;
+        m = ptab_mapping(s); /* what had to go may have been where the source came from */
+        if (!m || mapping_dying(m))
+            return 0;
+    }
     if (err)
-        return err < 0 ? MAP_PREEMPTED : 0;
+        return err;
+    *dst_entry = e;
     if (r->grant && to_level == level)
-        return grant(r, e, dst, level, value | (level > 1 ? PTE_PS : 0));
-    return enter(r, m, dst, to_level, offset >> 12, value | (to_level > 1 ? PTE_PS : 0));
+        return grant(r, e, s, value);
+    return enter(r, e, m, to_level, offset >> 12, value);
+}
+
+/*
+ * Neighbours: from entries s and d of two tables of small pages on, as long as nothing but
+ * mapping a page into an empty entry is to be done. At most `steps` entries; how many were.
+ */
+static unsigned map_neighbours(struct map_request *r, pte_t *s, pte_t *d, unsigned steps, int *err)
+{
+    struct ptab_run from = ptab_run(s), to = ptab_run(d);
+    struct quota *q = r->to->space.quota;
+    uint64_t left = (r->end - r->done) >> L4_PAGESHIFT;
+    unsigned i, n = steps;
+
+    n = n < left ? n : (unsigned)left;
+    n = n < ptab_run_length(&from) ? n : ptab_run_length(&from);
+    n = n < ptab_run_length(&to) ? n : ptab_run_length(&to);
+    if (!from.nodes || !to.nodes || from.desc->level != 1 || to.desc->level != 1)
+        return 0;
+    for (i = 0; i < n; i++) {
+        pte_t v = from.e[i];
+        struct mapping *parent, *m;
+
+        if (to.e[i] || to.nodes[i])
+            break; /* overmap: not here */
+        if (!(v & PTE_P) || !from.nodes[i])
+            continue;
+        m = mapping_new(q, 1 | MAPPING_MEMORY);
+        if (!m) {
+            *err = -L4_ENOMEM;
+            break;
+        }
+        parent = kptr(from.nodes[i]);
+        m->entry = kref(&to.e[i]);
+        mapdb_link(&parent->child, parent, m);
+        ptab_run_put(&to, i, (v & r->keep) | r->add, m);
+        r->mapped++;
+        trace(L4_TRACE_MAP, ptab_va(&to.e[i]) | L4_PAGESHIFT, v & PTE_FRAME, r->to->obj.id);
+    }
+    return i;
+}
+
+/* What of a source entry a receiver's entry keeps, and what it has in any case. */
+static void entry_masks(struct map_request *r)
+{
+    r->keep = PTE_FRAME | PTE_NX | ((r->rights & L4_FPAGE_W) ? PTE_W : 0);
+    r->add = PTE_P | PTE_U | ((r->rights & L4_FPAGE_X) ? 0 : PTE_NX);
+    if (!(r->attributes & ATTRIBUTES_GIVEN))
+        r->keep |= PTE_PCD | PTE_PWT;
+    else if (!(r->attributes & ATTRIBUTES_CACHED))
+        r->add |= (r->attributes & ATTRIBUTES_BUFFERED) ? PTE_PWT : PTE_PCD | PTE_PWT;
 }
 
 int map_memory(struct map_request *r)
 {
-    int err;
+    uint64_t mapped = r->mapped;
+    unsigned step = 0, level;
+    int err = 0;
 
     r->end = r->order >= 47 ? L4_USER_END : 1UL << r->order;
-    for (unsigned step = 1; r->done < r->end; step++) {
+    entry_masks(r);
+    while (r->done < r->end && !err) {
         uint64_t src = r->src + r->done, size;
-        unsigned level;
-        pte_t *e;
+        pte_t *s, *d = NULL;
 
+        if (step >= LIMIT_STEPS) {
+            step = 0;
+            if (sched_preempt()) {
+                err = MAP_PREEMPTED;
+                break;
+            }
+        }
         if (src >= L4_USER_END)
             break;
-        e = ptab_find(&r->from->space, src, &level);
-        if (e) {
-            err = map_leaf(r, e, level, &size);
-            if (err)
-                return err;
-        } else {
-            size = (1UL << ptab_shift(level)) - (src & ((1UL << ptab_shift(level)) - 1));
-        }
+        s = ptab_find(&r->from->space, src, &level);
+        size = (1UL << ptab_shift(level)) - (src & ((1UL << ptab_shift(level)) - 1));
+        if (s)
+            err = map_leaf(r, s, level, &size, &d);
+        if (err)
+            break;
         r->done += size;
-        if (step % LIMIT_STEPS == 0 && r->done < r->end && sched_preempt())
-            return MAP_PREEMPTED;
+        step++;
+        if (d && level == 1 && !r->grant && ptab_index(s) != 511 && ptab_index(d) != 511) {
+            unsigned n = map_neighbours(r, s + 1, d + 1, LIMIT_STEPS, &err);
+
+            r->done += (uint64_t)n << L4_PAGESHIFT;
+            step += n;
+        }
     }
-    return 0;
+    r->to->pages_mapped += r->mapped - mapped;
+    return err;
 }
 
 int map_roots(struct task *t, uint64_t start, uint64_t end, unsigned rights, bool cached)
@@ -320,90 +256,6 @@ int map_roots(struct task *t, uint64_t start, uint64_t end, unsigned rights, boo
         m->entry = kref(e);
         ptab_put(e, value, m);
         start += 1UL << ptab_shift(level);
-    }
-    return 0;
-}
-
-/* ---- unmap ---- */
-
-/* Take rights away from m's entry; the old value. */
-static pte_t downgrade_entry(struct mapping *m, unsigned rights, bool reset)
-{
-    pte_t *e = kptr(m->entry);
-    pte_t old = *e, v = old;
-
-    if (rights & L4_FPAGE_W)
-        v &= ~(pte_t)PTE_W;
-    if (rights & L4_FPAGE_X)
-        v |= PTE_NX;
-    if (reset)
-        v &= ~(pte_t)PTE_AD;
-    if (v != old) {
-        ptab_set(e, v);
-        mmu_flush_page(ptab_space(e), ptab_va(e));
-    }
-    return old;
-}
-
-/* Lower rights, or read and reset accessed and dirty, of m (if `self`) and all below it. */
-static void downgrade(struct unmap_request *u, struct mapping *m, bool self)
-{
-    struct mapwalk w = mapwalk_start(m);
-    unsigned rights = u->fp.raw & L4_FPAGE_RWX;
-    bool reset = rights == 0;
-
-    do {
-        if (w.up || mapping_dying(w.at))
-            continue;
-        if (w.at != m || self)
-            u->status |= status_of(accessed_dirty(downgrade_entry(w.at, rights, reset)));
-        u->status |= status_of(w.at->parts & MAPPING_AD);
-        if (reset)
-            w.at->parts &= ~(kref_t)MAPPING_AD;
-    } while (mapwalk_move(&w));
-}
-
-/* One leaf; what lies in [va, va + size) of it. */
-static int unmap_leaf(struct unmap_request *u, pte_t *e, unsigned level, uint64_t va, uint64_t size)
-{
-    struct mapping *m = ptab_mapping(e);
-    bool all = u->mask & L4_FP_ALL_SPACES;
-    uint64_t leaf = 1UL << ptab_shift(level);
-    unsigned part = size >= 1UL << 21 ? 2 : 1;
-
-    if (!m)
-        return 0;
-    if (!(u->fp.raw & L4_FPAGE_R)) {
-        downgrade(u, m, all);
-        return 0;
-    }
-    if (all)
-        return revoke_all(m, &u->status) ? 0 : MAP_PREEMPTED;
-    if (size >= leaf ? !revoke_below(m) : !revoke_part(m, part, (va & (leaf - 1)) >> 12))
-        return MAP_PREEMPTED;
-    u->status |= status_of(m->parts & MAPPING_AD);
-    return 0;
-}
-
-int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
-{
-    uint64_t end = order >= 47 ? L4_USER_END : 1UL << order;
-
-    for (unsigned step = 1; u->done < end; step++) {
-        uint64_t va = start + u->done, size, left = end - u->done;
-        unsigned level;
-        pte_t *e;
-
-        if (va >= L4_USER_END)
-            break;
-        e = ptab_find(&u->task->space, va, &level);
-        size = (1UL << ptab_shift(level)) - (va & ((1UL << ptab_shift(level)) - 1));
-        size = size < left ? size : left;
-        if (e && unmap_leaf(u, e, level, va, size) == MAP_PREEMPTED)
-            return MAP_PREEMPTED;
-        u->done += size;
-        if (step % LIMIT_STEPS == 0 && u->done < end && sched_preempt())
-            return MAP_PREEMPTED;
     }
     return 0;
 }

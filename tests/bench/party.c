@@ -139,3 +139,28 @@ void party_call(l4_cap_idx_t gate)
 {
     bench_must(l4_ipc_call(gate, l4_utcb(), l4_msgtag(0, 0, 0, 0), L4_IPC_NEVER), "a call");
 }
+
+void party_echo(void)
+{
+    l4_utcb_t *utcb = l4_utcb();
+    l4_umword_t label;
+    l4_msgtag_t tag = l4_ipc_wait(utcb, &label, L4_IPC_NEVER);
+
+    for (;;)
+        tag = l4_ipc_reply_and_wait(utcb, l4_msgtag(0, l4_msgtag_words(tag), 0, 0), &label,
+                                    L4_IPC_NEVER);
+}
+
+void party_pager(void)
+{
+    l4_utcb_t *utcb = l4_utcb();
+    l4_umword_t *mr = utcb->msg.mr;
+    l4_umword_t label;
+
+    l4_ipc_wait(utcb, &label, L4_IPC_NEVER);
+    for (;;) {
+        mr[0] = (mr[0] & L4_PAGEMASK) | L4_ITEM_MAP;
+        mr[1] = l4_fpage(PLACE_SMALL, L4_PAGESHIFT, L4_FPAGE_RWX).raw;
+        l4_ipc_reply_and_wait(utcb, l4_msgtag(0, 0, 1, 0), &label, L4_IPC_NEVER);
+    }
+}

@@ -55,5 +55,10 @@ void party_map(l4_cap_idx_t task, l4_addr_t from, l4_addr_t to, unsigned order);
 void party_unmap_children(l4_addr_t from, unsigned order);
 void party_unmap(l4_cap_idx_t task, l4_addr_t at, unsigned order);
 
+/* What helper threads run. Answers as many words as it was sent. */
+void party_echo(void);
+/* Has the pages of PLACE_SMALL, and answers faults and calls with the first of them. */
+void party_pager(void);
+
 /* Call a gate; its thread runs what it is asked to, and answers. */
 void party_call(l4_cap_idx_t gate);

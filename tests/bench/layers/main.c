@@ -4,7 +4,7 @@
  * A fault goes from the kernel to this task's region manager, from there to the dataspace manager
  * anon, and back.
  */
-#include "bench.h"
+#include "mark.h"
 
 #include <l4/re/c/mem_alloc.h>
 #include <l4/re/c/rm.h>
@@ -65,7 +65,7 @@ static void faults(void)
         touch(at + i * L4_PAGESIZE);
     for (unsigned i = 0; i < COUNT; i++)
         sample[i] = touch(at + (FIRST + i) * L4_PAGESIZE);
-    bench_row("fault_2_fresh", bench_median(sample, COUNT));
+    bench_row("fault_2_fresh_median", bench_median(sample, COUNT));
     for (unsigned i = 0; i < COUNT; i++) {
         volatile char *page = at + (FIRST + i) * L4_PAGESIZE;
 
@@ -75,6 +75,20 @@ static void faults(void)
         sample[i] = touch(page);
     }
     bench_row("fault_2_refault", bench_median(sample, COUNT));
+    release(at);
+}
+
+/* Fresh pages again, but with what comes once for many of them: more memory from sigma0, page
+ * tables, the clearing of both. The mean is the honest figure. */
+static void fresh_faults(void)
+{
+    enum { PAGES = 1024 };
+    unsigned long size = PAGES * L4_PAGESIZE, sum = 0;
+    volatile char *at = attach(dataspace(size, 0), size, L4_SUPERPAGESHIFT);
+
+    for (unsigned i = 0; i < PAGES; i++)
+        sum += touch(at + i * L4_PAGESIZE);
+    bench_row("fault_2_fresh", (sum + PAGES - 1) / PAGES);
     release(at);
 }
 
@@ -114,12 +128,41 @@ static void sequence(void)
     release(at);
 }
 
+/* The same once more, marked for the plugin. */
+static void marked(void)
+{
+    enum { FIRST = 64, PASSES = 9 };
+    unsigned long size = 2 * FIRST * L4_PAGESIZE;
+    l4re_ds_t ds = dataspace(L4_PAGESIZE, 0);
+    volatile char *at = attach(dataspace(size, 0), size, L4_SUPERPAGESHIFT), *page = at;
+    void *small = NULL;
+
+    for (unsigned i = 0; i < FIRST; i++, page += L4_PAGESIZE)
+        *page = 1;
+    MARKED(REGION_fault_2_fresh, PASSES, *page = 1, page += L4_PAGESIZE);
+    page = at;
+    MARKED(REGION_fault_2_refault, PASSES + 1, *page = 1, page += L4_PAGESIZE;
+           l4_task_unmap(L4RE_THIS_TASK_CAP, l4_fpage((l4_addr_t)page, L4_PAGESHIFT, L4_FPAGE_RWX),
+                         L4_FP_ALL_SPACES));
+    MARKED(REGION_rm_attach, PASSES,
+           l4re_rm_attach(&small, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
+                          L4_PAGESHIFT), l4re_rm_detach(small); small = NULL);
+    l4re_rm_attach(&small, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0, L4_PAGESHIFT);
+    MARKED(REGION_rm_detach, PASSES, l4re_rm_detach(small), small = NULL;
+           l4re_rm_attach(&small, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
+                          L4_PAGESHIFT));
+    release(at);
+}
+
 int main(void)
 {
+    bench_print_regions();
     bench_calibrate();
     faults();
+    fresh_faults();
     regions();
     sequence();
+    marked();
     bench_calibrate();
     return 0;
 }

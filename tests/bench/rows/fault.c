@@ -19,21 +19,6 @@ static uint32_t sample[BENCH_SAMPLES];
 static l4_cap_idx_t second_gate, first_task;
 static void (*job)(void);
 
-/* Has the pages of PLACE_SMALL, and answers faults and calls with the first of them. */
-static void pager(void)
-{
-    l4_utcb_t *utcb = l4_utcb();
-    l4_umword_t *mr = utcb->msg.mr;
-    l4_umword_t label;
-
-    l4_ipc_wait(utcb, &label, L4_IPC_NEVER);
-    for (;;) {
-        mr[0] = (mr[0] & L4_PAGEMASK) | L4_ITEM_MAP;
-        mr[1] = l4_fpage(PLACE_SMALL, L4_PAGESHIFT, L4_FPAGE_RWX).raw;
-        l4_ipc_reply_and_wait(utcb, l4_msgtag(0, 0, 1, 0), &label, L4_IPC_NEVER);
-    }
-}
-
 /* Has nothing: asks the second pager, and maps on what it gets. */
 static void first_pager(void)
 {
@@ -111,7 +96,7 @@ void measure_faults(void)
     l4_cap_idx_t second_task = party_task_with_image();
     l4_cap_idx_t first_gate, simple, hierarchical;
 
-    second_gate = party_gate(party_thread(second_task, party_utcb(0), pager, PARTY_SAME,
+    second_gate = party_gate(party_thread(second_task, party_utcb(0), party_pager, PARTY_SAME,
                                           L4_INVALID_CAP));
     first_task = party_task_with_image();
     party_give(first_task, second_gate);

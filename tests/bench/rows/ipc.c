@@ -8,18 +8,6 @@ enum { COUNT = 41 };
 
 static uint32_t sample[BENCH_SAMPLES];
 
-/* Answers as many words as it was sent. */
-static void echo(void)
-{
-    l4_utcb_t *utcb = l4_utcb();
-    l4_umword_t label;
-    l4_msgtag_t tag = l4_ipc_wait(utcb, &label, L4_IPC_NEVER);
-
-    for (;;)
-        tag = l4_ipc_reply_and_wait(utcb, l4_msgtag(0, l4_msgtag_words(tag), 0, 0), &label,
-                                    L4_IPC_NEVER);
-}
-
 /* Takes a capability with each call, into a slot that is empty when the call comes. */
 static void taker(void)
 {
@@ -113,15 +101,15 @@ void measure_ipc(void)
 {
     static const unsigned lengths[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 48, 62, 63};
     l4_cap_idx_t task = party_task_with_image();
-    l4_cap_idx_t cross = party_gate(party_thread(task, party_utcb(0), echo, PARTY_SAME,
+    l4_cap_idx_t cross = party_gate(party_thread(task, party_utcb(0), party_echo, PARTY_SAME,
                                                  L4_INVALID_CAP));
-    l4_cap_idx_t high = party_gate(party_thread(task, party_utcb(1), echo, PARTY_TIMER,
+    l4_cap_idx_t high = party_gate(party_thread(task, party_utcb(1), party_echo, PARTY_TIMER,
                                                 L4_INVALID_CAP));
-    l4_cap_idx_t low = party_gate(party_thread(task, party_utcb(2), echo, PARTY_LOW,
+    l4_cap_idx_t low = party_gate(party_thread(task, party_utcb(2), party_echo, PARTY_LOW,
                                                L4_INVALID_CAP));
     l4_cap_idx_t caps = party_gate(party_thread(task, party_utcb(3), taker, PARTY_SAME,
                                                 L4_INVALID_CAP));
-    l4_cap_idx_t same = party_gate(party_thread(L4_BASE_TASK_CAP, party_own_utcb(1), echo,
+    l4_cap_idx_t same = party_gate(party_thread(L4_BASE_TASK_CAP, party_own_utcb(1), party_echo,
                                                 PARTY_SAME, L4_INVALID_CAP));
 
     party_settle();

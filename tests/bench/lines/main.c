@@ -1,0 +1,147 @@
+/*
+ * main.c - marked operations: their cache lines, their profile, their longest stretch
+ *
+ * Boots in the root task's place under the plugin (tools/bench, tools/profile). Each operation is
+ * done a few times before, so that nothing is seen for the first time.
+ */
+#include "mark.h"
+#include "party.h"
+
+#include <l4/sys/factory.h>
+
+enum { WARM = 8, PASSES = 9, MANY = 100000, DEPTH = 10000 };
+
+#define MAP_AT (PLACE_DEST + 7 * L4_PAGESIZE)
+#define FAULT_AT (PLACE_DEST + 0x40000000UL + 7 * L4_PAGESIZE)
+#define MANY_AT (PLACE_DEST + 0x100000000UL)
+#define CHAIN_AT (PLACE_DEST + 0x10000000000UL)
+#define SOURCE PLACE_SMALL
+#define OTHER_SOURCE (PLACE_SMALL + L4_PAGESIZE)
+
+static l4_cap_idx_t task;
+
+static void ipc(void)
+{
+    l4_cap_idx_t image = party_task_with_image();
+    l4_cap_idx_t cross = party_gate(party_thread(image, party_utcb(0), party_echo, PARTY_SAME,
+                                                 L4_INVALID_CAP));
+    l4_cap_idx_t same = party_gate(party_thread(L4_BASE_TASK_CAP, party_own_utcb(1), party_echo,
+                                                PARTY_SAME, L4_INVALID_CAP));
+    l4_utcb_t *u = l4_utcb();
+
+    party_settle();
+    for (unsigned i = 0; i < WARM; i++) {
+        party_call(cross);
+        party_call(same);
+    }
+    MARKED(REGION_ipc_cross_0, PASSES,
+           l4_ipc_call(cross, u, l4_msgtag(0, 0, 0, 0), L4_IPC_NEVER), );
+    MARKED(REGION_ipc_cross_8, PASSES,
+           l4_ipc_call(cross, u, l4_msgtag(0, 8, 0, 0), L4_IPC_NEVER), );
+    MARKED(REGION_ipc_cross_63, PASSES,
+           l4_ipc_call(cross, u, l4_msgtag(0, 63, 0, 0), L4_IPC_NEVER), );
+    MARKED(REGION_ipc_same_0, PASSES,
+           l4_ipc_call(same, u, l4_msgtag(0, 0, 0, 0), L4_IPC_NEVER), );
+    MARKED(REGION_invoke_min, PASSES,
+           l4_task_cap_valid_u(L4_BASE_TASK_CAP, L4_BASE_LOG_CAP, u), );
+}
+
+/* Faults when it is called; its pager is in another task. */
+static void faulter(void)
+{
+    volatile char *page = (volatile char *)FAULT_AT;
+    l4_umword_t label;
+
+    l4_ipc_wait(l4_utcb(), &label, L4_IPC_NEVER);
+    for (unsigned i = 0; i < WARM; i++) {
+        party_unmap(L4_BASE_TASK_CAP, FAULT_AT, L4_PAGESHIFT);
+        *page = 1;
+    }
+    for (;;) {
+        party_unmap(L4_BASE_TASK_CAP, FAULT_AT, L4_PAGESHIFT);
+        MARKED(REGION_fault_1, PASSES, *page = 1,
+               party_unmap(L4_BASE_TASK_CAP, FAULT_AT, L4_PAGESHIFT));
+        l4_ipc_reply_and_wait(l4_utcb(), l4_msgtag(0, 0, 0, 0), &label, L4_IPC_NEVER);
+    }
+}
+
+static void fault(void)
+{
+    l4_cap_idx_t image = party_task_with_image();
+    l4_cap_idx_t pager = party_gate(party_thread(image, party_utcb(0), party_pager, PARTY_SAME,
+                                                 L4_INVALID_CAP));
+    l4_cap_idx_t worker = party_gate(party_thread(L4_BASE_TASK_CAP, party_own_utcb(2), faulter,
+                                                  PARTY_SAME, pager));
+
+    party_map(L4_BASE_TASK_CAP, OTHER_SOURCE, FAULT_AT + L4_PAGESIZE, L4_PAGESHIFT);
+    party_settle();
+    party_call(worker);
+}
+
+static void map(void)
+{
+    for (unsigned i = 0; i < WARM; i++) {
+        party_map(task, SOURCE, MAP_AT, L4_PAGESHIFT);
+        party_unmap_children(SOURCE, L4_PAGESHIFT);
+    }
+    MARKED(REGION_map_4k, PASSES, party_map(task, SOURCE, MAP_AT, L4_PAGESHIFT),
+           party_unmap_children(SOURCE, L4_PAGESHIFT));
+    MARKED(REGION_unmap_1, PASSES, party_unmap_children(SOURCE, L4_PAGESHIFT),
+           party_map(task, SOURCE, MAP_AT, L4_PAGESHIFT));
+    MARKED(REGION_map_4m_4k, 3, party_map(task, PLACE_SMALL, MANY_AT, PLACE_ORDER),
+           party_unmap_children(PLACE_SMALL, PLACE_ORDER));
+    party_map(task, PLACE_SMALL, MANY_AT, PLACE_ORDER);
+    MARKED(REGION_unmap_4m_4k, 3, party_unmap_children(PLACE_SMALL, PLACE_ORDER),
+           party_map(task, PLACE_SMALL, MANY_AT, PLACE_ORDER));
+    party_unmap_children(PLACE_SMALL, PLACE_ORDER);
+}
+
+static void objects(void)
+{
+    l4_fpage_t area = l4_fpage(QUIRE_UTCB_ADDR, L4_PAGESHIFT, L4_FPAGE_RW);
+    l4_cap_idx_t t = party_slot();
+
+    for (unsigned i = 0; i < WARM; i++) {
+        bench_must(l4_factory_create_task(L4_BASE_FACTORY_CAP, t, &area), "a task");
+        bench_must(l4_task_delete_obj(L4_BASE_TASK_CAP, t), "deleting a task");
+    }
+    MARKED(REGION_task_create, PASSES,
+           l4_factory_create_task(L4_BASE_FACTORY_CAP, t, &area),
+           l4_task_delete_obj(L4_BASE_TASK_CAP, t));
+    bench_must(l4_factory_create_task(L4_BASE_FACTORY_CAP, t, &area), "a task");
+    MARKED(REGION_task_delete, PASSES, l4_task_delete_obj(L4_BASE_TASK_CAP, t),
+           l4_factory_create_task(L4_BASE_FACTORY_CAP, t, &area));
+}
+
+/* What lasts long: is it interrupted often enough? */
+static void long_operations(void)
+{
+    l4_addr_t last = SOURCE;
+
+    for (unsigned i = 0; i < MANY; i++)
+        party_map(task, SOURCE, MANY_AT + i * L4_PAGESIZE, L4_PAGESHIFT);
+    MARKED(REGION_unmap_100000, 1, party_unmap_children(SOURCE, L4_PAGESHIFT), );
+    for (unsigned i = 0; i < DEPTH; i++) {
+        party_map(L4_BASE_TASK_CAP, last, CHAIN_AT + i * L4_PAGESIZE, L4_PAGESHIFT);
+        last = CHAIN_AT + i * L4_PAGESIZE;
+    }
+    MARKED(REGION_unmap_chain_10000, 1, party_unmap_children(SOURCE, L4_PAGESHIFT), );
+    for (unsigned i = 0; i < MANY; i++)
+        party_map(task, SOURCE, MANY_AT + i * L4_PAGESIZE, L4_PAGESHIFT);
+    MARKED(REGION_delete_task_100000, 1, l4_task_delete_obj(L4_BASE_TASK_CAP, task), );
+}
+
+int main(void)
+{
+    bench_calibrate();
+    bench_print_regions();
+    party_init();
+    ipc();
+    fault();
+    task = party_task(0);
+    party_map(task, OTHER_SOURCE, MAP_AT - L4_PAGESIZE, L4_PAGESHIFT);
+    map();
+    objects();
+    long_operations();
+    return 0;
+}
