@@ -59,10 +59,11 @@ ifeq ($(MODE),debug)
 cflags-common += -DQUIRE_CHECKS=1
 else ifeq ($(MODE),release)
 cflags-common += -DQUIRE_RELEASE=1
+frame-pointer-kernel := -fomit-frame-pointer
 else
 $(error MODE is debug or release, not $(MODE))
 endif
-cflags-kernel := $(cflags-common) -Werror -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+cflags-kernel := $(cflags-common) $(frame-pointer-kernel) -Werror -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
     -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
 # The order is the meaning: <l4/...> and <stdio.h> are Quire's own.
 cflags-program := $(cflags-common) -Ilibl4/include -Ilibl4/include/libc -Ilibl4
@@ -206,7 +207,7 @@ guest: images $(foreach d,$(guest-tests),\
     $(O)/guest/$(call base-name,$(d))/$(call base-name,$(d)).elf) \
     $(foreach d,$(guest-parts),$(call guest-elf,$(d)))
 
-# A folder in tests/bench is a program of the benchmark; lines.so counts inside QEMU.
+# A folder in tests/bench is a program of the benchmark; count.so counts inside QEMU.
 bench-folders := $(call folders-with-code,tests/bench)
 bench-elf = $(O)/bench/$(call base-name,$(1)).elf
 $(foreach d,$(bench-folders),$(eval $(call program,bench/$(call base-name,$(d)),$(d),\

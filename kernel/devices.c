@@ -5,6 +5,8 @@
 
 #include "factory.h"
 #include "gate.h"
+#include "io.h"
+#include "irq.h"
 #include "kassert.h"
 #include "klog.h"
 #include "kmem.h"
@@ -17,13 +19,13 @@
 struct object log_object OBJECT_ALIGNED, scheduler_object OBJECT_ALIGNED;
 struct object debugger_object OBJECT_ALIGNED;
 
-static enum reap never_reap(struct object *o)
+enum reap object_never_reap(struct object *o)
 {
     (void)o;
     return REAP_LATER;
 }
 
-static void never_release(struct object *o)
+void object_never_release(struct object *o)
 {
     (void)o;
 }
@@ -206,20 +208,24 @@ static long debugger_invoke(struct invocation *iv)
         iv->words = 3;
         return 0;
     case L4_DBG_CHECK_OP:
-        return kmem_ok() && ptab_ok(&iv->self->task->space) ? 0 : -L4_EINVAL;
+        return kmem_ok() && ptab_ok(&iv->self->task->space) && io_ok(iv->self->task)
+                   ? 0
+                   : -L4_EINVAL;
     default:
         return -L4_ENOSYS;
     }
 }
 
-static const struct object_ops log_ops = {"log", log_invoke, never_reap, never_release};
-static const struct object_ops scheduler_ops = {"scheduler", scheduler_invoke, never_reap,
-                                                never_release};
-static const struct object_ops debugger_ops = {"debugger", debugger_invoke, never_reap,
-                                               never_release};
+static const struct object_ops log_ops = {"log", log_invoke, object_never_reap,
+                                          object_never_release};
+static const struct object_ops scheduler_ops = {"scheduler", scheduler_invoke, object_never_reap,
+                                                object_never_release};
+static const struct object_ops debugger_ops = {"debugger", debugger_invoke, object_never_reap,
+                                               object_never_release};
 
 const struct object_ops *const object_ops[OBJ_TYPES] = {
     [OBJ_TASK] = &task_ops,         [OBJ_THREAD] = &thread_ops, [OBJ_FACTORY] = &factory_ops,
     [OBJ_GATE] = &gate_ops,         [OBJ_LOG] = &log_ops,       [OBJ_SCHEDULER] = &scheduler_ops,
-    [OBJ_DEBUGGER] = &debugger_ops,
+    [OBJ_DEBUGGER] = &debugger_ops, [OBJ_ICU] = &icu_ops,       [OBJ_IRQ] = &irq_ops,
+    [OBJ_SEMAPHORE] = &semaphore_ops,
 };

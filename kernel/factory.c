@@ -8,6 +8,7 @@
 #include "factory.h"
 
 #include "gate.h"
+#include "irq.h"
 #include "kassert.h"
 #include "map.h"
 #include "task.h"
@@ -128,6 +129,16 @@ static struct object *make_gate(struct invocation *iv, struct args *a, int *err)
     return g ? &g->obj : NULL;
 }
 
+static struct object *make_irq(struct invocation *iv, struct args *a, int *err)
+{
+    bool semaphore = (long)iv->utcb->msg.mr[0] == L4_PROTO_SEMAPHORE;
+    struct irq *i = irq_create(iv->obj, semaphore ? OBJ_SEMAPHORE : OBJ_IRQ);
+
+    (void)a;
+    *err = -L4_ENOMEM;
+    return i ? &i->ep.obj : NULL;
+}
+
 static const struct maker {
     long protocol;
     struct object *(*make)(struct invocation *iv, struct args *a, int *err);
@@ -136,6 +147,9 @@ static const struct maker {
     {L4_PROTO_THREAD, make_thread},
     {L4_PROTO_FACTORY, make_factory},
     {L4_PROTO_NONE, make_gate},
+    {L4_PROTO_IRQ, make_irq},
+    {L4_PROTO_IRQ_SENDER, make_irq},
+    {L4_PROTO_SEMAPHORE, make_irq},
 };
 
 /* The slot that the caller's first object receive item names. */

@@ -1,29 +1,54 @@
 /*
- * fastpath.c - the two shortcuts of the system call: call through a gate, reply and wait
+ * fastpath.c - shortcuts for what happens most: calling, answering, faulting
  *
- * Words only, no timeout, the partner waits, and nobody more important is ready. ipc.c is the
- * specification: what happens here is what syscall_slow() does in that case, and the same tests
- * run with the shortcuts off (kernel option `nofast`).
+ * The partner waits, nobody more important is ready, no timeout: then the message goes over and
+ * the partner runs, without the ready queue. ipc.c is the specification: what happens here is
+ * what syscall_slow() does in that case, and the same tests run with the shortcuts off (kernel
+ * option `nofast`).
  *
- * Q1  Nothing is stored before the last test, so a call that misses has cost only the tests.
+ * Q1  Nothing is stored before the last test, so a message that misses has cost only the tests.
+ * Q2  A partner in RECV_ANY has no timeout and owes nobody an answer (ipc.c: RECV_ANY_SLOW).
  */
+#include "fault.h"
 #include "gate.h"
 #include "ipc.h"
+#include "limits.h"
 #include "sched.h"
 #include "task.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define HOT __attribute__((hot, section(".text.hot")))
 
-enum { TAG_PLAIN = L4_MSGTAG_FLAGS | 0x3f << L4_MSGTAG_ITEMS_SHIFT };
+enum { TAG_ITEMS = 0x3f << L4_MSGTAG_ITEMS_SHIFT };
 
-/* Words only, an L4 call, and no label of the kernel's own protocols. */
-static inline bool plain(uint64_t tag)
+/* No label of the kernel's own protocols: those have a meaning for gates, too. */
+static inline bool label_is_plain(uint64_t tag)
 {
-    return (tag & (TAG_PLAIN | 1UL << 63)) == L4_SYSCALL_MARK;
+    return (int64_t)tag >= 0;
 }
 
-static inline void copy(const struct thread *from, struct thread *to, uint64_t tag)
+/* Words and items together fit in the message registers. */
+static inline bool fits(uint64_t tag)
+{
+    return (tag & 63) + 2 * (tag >> L4_MSGTAG_ITEMS_SHIFT & 63) <= LIMIT_WORDS;
+}
+
+/* The object behind a capability of the first page of slots, or NULL. */
+static inline struct object *lookup(const struct task *t, uint64_t cap, unsigned *rights)
+{
+    uint64_t slot = cap >> L4_CAP_SHIFT;
+    uint32_t ref = likely(slot < CAPS_PER_PAGE) ? t->caps[slot].ref : 0;
+
+    *rights = ref & CAP_RIGHTS;
+    return kptr(ref & ~(uint32_t)CAP_RIGHTS);
+}
+
+static inline bool can_run_now(const struct cpu *c, const struct thread *t)
+{
+    return t->priority >= c->top_ready;
+}
+
+static inline void copy_words(const struct thread *from, struct thread *to, uint64_t tag)
 {
     const uint64_t *src = from->utcb->msg.mr;
     uint64_t *dst = to->utcb->msg.mr;
@@ -33,15 +58,124 @@ static inline void copy(const struct thread *from, struct thread *to, uint64_t t
         __asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
 }
 
-/* The message has arrived: t runs now. */
+/* The message is with t, which runs now. */
 static inline struct thread *arrive(struct cpu *c, struct thread *t, uint64_t tag, uint64_t label)
 {
     t->state = THREAD_READY;
-    t->regs.rax = tag ^ L4_SYSCALL_MARK;
+    t->regs.rax = tag;
     t->regs.rsi = label;
     t->task->messages++;
     sched_load(c, t);
     return t;
+}
+
+/* self's items go to r, which has got the words. 0: all mapped; otherwise the rest of the message
+ * has been left to msg.c. */
+static inline int send_items(struct thread *self, struct thread *r, uint64_t tag, uint64_t label,
+                             unsigned op, uint64_t timeouts)
+{
+    self->send_label = label;
+    self->send_tag = tag;
+    self->send_op = op;
+    self->timeouts = (uint32_t)timeouts;
+    return msg_items_now(self, r);
+}
+
+/* A message with items, or with a label that the kernel may have a meaning for. */
+static struct thread *call_gate_items(struct cpu *c, struct thread *self, const struct gate *g,
+                                      unsigned rights, uint64_t tag)
+{
+    struct thread *r = g->thread;
+    uint64_t label = g->label | (rights & 3);
+
+    if (!likely(r && r->state == THREAD_RECV_ANY && can_run_now(c, r)))
+        return NULL;
+    copy_words(self, r, tag);
+    if (send_items(self, r, tag, label, L4_SYSF_CALL, 0) != 0)
+        return sched_next(c->current);
+    self->state = THREAD_RECV_REPLY;
+    self->partner = r;
+    r->caller = self;
+    return arrive(c, r, tag, label);
+}
+
+/*
+ * A kernel object answers at once; the thread goes on unless something else came up: whatever
+ * makes it impossible (somebody ready, an object dying, a continuation) has set c->resched.
+ */
+static HOT struct thread *call_object(struct thread *self, uint64_t label, uint64_t cap_op,
+                                      uint64_t tag, uint32_t ref)
+{
+    struct invocation iv = {.self = self,
+                            .obj = kptr(ref & ~(uint32_t)CAP_RIGHTS),
+                            .rights = ref & CAP_RIGHTS,
+                            .tag = {(long)(tag ^ L4_SYSCALL_MARK)},
+                            .utcb = self->utcb};
+    long r;
+
+    if ((tag & TAG_ITEMS) && !fits(tag))
+        return syscall_slow(self, label, cap_op, tag, 0);
+    self->regs.rax = tag;
+    self->regs.rsi = label;
+    self->task->invocations++;
+    r = object_ops[iv.obj->type]->invoke(&iv);
+    if (!likely(r > INVOKE_SPECIAL && !cpu0.resched)) {
+        ipc_invoked(&iv, r);
+        return sched_next(cpu0.current);
+    }
+    self->regs.rax = (uint64_t)r << L4_MSGTAG_LABEL_SHIFT | iv.words;
+    self->regs.rsi = 0;
+    return self;
+}
+
+/* Calls of gates and threads that the first shortcut leaves: with items, to the kernel. */
+static HOT struct thread *call(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
+                               uint64_t timeouts)
+{
+    unsigned rights;
+    struct object *o = lookup(self->task, cap_op, &rights);
+    struct thread *next = NULL;
+
+    if (!o || o->dying || timeouts || !fits(tag))
+        return syscall_slow(self, label, cap_op, tag, timeouts);
+    if (o->type == OBJ_THREAD && (int64_t)tag >> L4_MSGTAG_LABEL_SHIFT == L4_PROTO_THREAD)
+        return call_object(self, label, cap_op, tag, kref(o) | rights);
+    if (o->type == OBJ_GATE && label_is_plain(tag))
+        next = call_gate_items(&cpu0, self, gate_of(o), rights, tag ^ L4_SYSCALL_MARK);
+    return next ? next : syscall_slow(self, label, cap_op, tag, timeouts);
+}
+
+/* Answers that the first shortcut leaves: with items, to page faults. */
+static HOT struct thread *answer(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
+                                 uint64_t timeouts)
+{
+    struct cpu *c = &cpu0;
+    struct thread *r = self->caller;
+    uint64_t plain = tag ^ L4_SYSCALL_MARK;
+
+    if (!likely(r && !r->deadline && list_empty(&self->senders) && can_run_now(c, r) &&
+                label_is_plain(tag) && r->message != MESSAGE_EXCEPTION && fits(tag)))
+        return syscall_slow(self, label, cap_op, tag, timeouts);
+    self->caller = NULL;
+    if (r->message == MESSAGE_UTCB)
+        copy_words(self, r, plain);
+    if ((tag & TAG_ITEMS) && send_items(self, r, plain, 0, L4_SYSF_REPLY_AND_WAIT, timeouts) != 0)
+        return sched_next(c->current);
+    self->state = THREAD_RECV_ANY;
+    r->partner = NULL;
+    if (r->message == MESSAGE_UTCB)
+        return arrive(c, r, plain, 0);
+    r->state = THREAD_READY;
+    r->task->messages++;
+    fault_answered(r, (l4_msgtag_t){(long)plain});
+    sched_load(c, r);
+    return r;
+}
+
+/* Words only, an L4 call, and no label of the kernel's own protocols. */
+static inline bool only_words(uint64_t tag)
+{
+    return (tag & (L4_MSGTAG_FLAGS | TAG_ITEMS | 1UL << 63)) == L4_SYSCALL_MARK;
 }
 
 HOT struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
@@ -49,35 +183,67 @@ HOT struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op,
 {
     struct cpu *c = &cpu0;
 
-    if (!likely(plain(tag) && !(self->flags & THREAD_NO_SHORTCUT) && (uint16_t)timeouts == 0))
+    if (!likely((tag & L4_MSGTAG_FLAGS) == L4_SYSCALL_MARK && !(self->flags & THREAD_NO_SHORTCUT)))
         return syscall_slow(self, label, cap_op, tag, timeouts);
     if ((cap_op & 0xfff) == L4_SYSF_CALL) {
         uint64_t slot = cap_op >> L4_CAP_SHIFT;
         uint32_t ref = likely(slot < CAPS_PER_PAGE) ? self->task->caps[slot].ref : 0;
-        struct gate *g = kptr(ref & ~(uint32_t)CAP_RIGHTS);
+        const struct gate *g = kptr(ref & ~(uint32_t)CAP_RIGHTS);
         struct thread *r;
 
-        if (likely(ref && g->obj.type == OBJ_GATE && timeouts == 0)) {
+        if (!likely(ref))
+            return syscall_slow(self, label, cap_op, tag, timeouts);
+        if (object_live_type(&g->obj) - OBJ_TASK < OBJ_TYPES - OBJ_TASK)
+            return call_object(self, label, cap_op, tag, ref); /* the kernel, at once */
+        if (likely(only_words(tag) && timeouts == 0 && object_live_type(&g->obj) == OBJ_GATE)) {
             r = g->thread;
-            if (likely(r && r->state == THREAD_RECV_ANY && r->priority >= c->top_ready)) {
-                copy(self, r, tag);
+            if (likely(r && r->state == THREAD_RECV_ANY && can_run_now(c, r))) {
+                copy_words(self, r, tag);
                 self->state = THREAD_RECV_REPLY;
                 self->partner = r;
                 r->caller = self;
-                return arrive(c, r, tag, g->label | (ref & 3));
+                return arrive(c, r, tag ^ L4_SYSCALL_MARK, g->label | (ref & 3));
             }
         }
-    } else if ((cap_op & L4_SYSF_MASK) == L4_SYSF_REPLY_AND_WAIT) {
+        return call(self, label, cap_op, tag, timeouts);
+    }
+    if ((cap_op & L4_SYSF_MASK) == L4_SYSF_REPLY_AND_WAIT && (uint16_t)timeouts == 0) {
         struct thread *r = self->caller;
 
-        if (likely(r && r->message == MESSAGE_UTCB && !r->deadline && list_empty(&self->senders) &&
-                   r->priority >= c->top_ready)) {
-            copy(self, r, tag);
+        if (likely(only_words(tag) && r && r->message == MESSAGE_UTCB && !r->deadline &&
+                   list_empty(&self->senders) && can_run_now(c, r))) {
+            copy_words(self, r, tag);
             self->state = THREAD_RECV_ANY;
             self->caller = NULL;
             r->partner = NULL;
-            return arrive(c, r, tag, 0);
+            return arrive(c, r, tag ^ L4_SYSCALL_MARK, 0);
         }
+        return answer(self, label, cap_op, tag, timeouts);
+    }
+    if ((cap_op & L4_SYSF_MASK) == L4_SYSF_NONE) { /* neither phase: nothing to do */
+        self->regs.rax = 0;
+        self->regs.rsi = 0;
+        return self;
     }
     return syscall_slow(self, label, cap_op, tag, timeouts);
+}
+
+HOT struct thread *fault_shortcut(struct thread *t)
+{
+    struct cpu *c = &cpu0;
+    unsigned rights;
+    struct object *o = lookup(t->task, t->pager, &rights);
+    struct thread *r;
+
+    if (!likely(o && o->type == OBJ_GATE && !(t->flags & THREAD_NO_SHORTCUT)))
+        return NULL;
+    r = gate_of(o)->thread;
+    if (!likely(r && r->state == THREAD_RECV_ANY && can_run_now(c, r)))
+        return NULL;
+    fault_words(t, r->utcb->msg.mr);
+    t->state = THREAD_RECV_REPLY;
+    t->partner = r;
+    r->caller = t;
+    return arrive(c, r, (uint64_t)msgtag(L4_PROTO_PAGE_FAULT, 2, 0, 0).raw,
+                  gate_of(o)->label | (rights & 3));
 }

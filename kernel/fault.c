@@ -15,6 +15,8 @@
 #include "trace.h"
 
 enum { PF_ERR_PRESENT = 1, PF_ERR_WRITE = 2, PF_ERR_FETCH = 16, TRAP_PAGE_FAULT = 14 };
+_Static_assert(L4_PF_PRESENT == PF_ERR_PRESENT && L4_PF_WRITE == PF_ERR_WRITE,
+               "as the CPU has them");
 enum { SYSCALL_LENGTH = 2 };
 
 /* Flags a handler may set: the arithmetic ones, TF, DF, AC, ID. IF is always on. */
@@ -31,32 +33,43 @@ static void send_up(struct thread *t, l4_cap_idx_t to, long label, unsigned word
 }
 
 /* PF-2: the kernel makes the fault a message from the thread to the thread's pager capability. */
-void fault_page(struct thread *t, uint64_t address, uint64_t err)
+struct thread *fault_page(struct thread *t, uint64_t address, uint64_t err)
 {
+    struct thread *pager;
+
     t->fault_address = address;
     t->regs.err = err;
-    t->fault_bits =
-        (uint8_t)((err & PF_ERR_PRESENT ? L4_PF_PRESENT : 0) |
-                  (err & PF_ERR_WRITE ? L4_PF_WRITE : 0) | (err & PF_ERR_FETCH ? L4_PF_FETCH : 0));
+    t->fault_bits = (uint8_t)((err & (PF_ERR_PRESENT | PF_ERR_WRITE)) |
+                              ((err & PF_ERR_FETCH) ? L4_PF_FETCH : 0));
     t->message = MESSAGE_FAULT;
     t->task->page_faults++;
     trace(L4_TRACE_FAULT, (address & ~7UL) | t->fault_bits, t->regs.rip, 0);
-    fault_send(t);
+    pager = fault_shortcut(t);
+    if (!pager)
+        fault_send(t);
+    return pager;
 }
 
 void fault_send(struct thread *t)
 {
     if (t->message == MESSAGE_FAULT)
         send_up(t, t->pager, L4_PROTO_PAGE_FAULT, 2);
+    else if (t->message == MESSAGE_IO_FAULT)
+        send_up(t, t->pager, L4_PROTO_IO_PAGE_FAULT, 2);
     else
         send_up(t, t->exc_handler, L4_PROTO_EXCEPTION, L4_UTCB_EXCEPTION_REGS_SIZE);
 }
 
-void fault_exception(struct thread *t)
+static void begin_exception(struct thread *t)
 {
     t->message = MESSAGE_EXCEPTION;
     t->task->exceptions++;
     trace(L4_TRACE_EXCEPTION, t->regs.vector, t->regs.rip, 0);
+}
+
+void fault_exception(struct thread *t)
+{
+    begin_exception(t);
     fault_send(t);
 }
 
@@ -67,6 +80,11 @@ unsigned fault_words(const struct thread *t, uint64_t *mr)
 
     if (t->message == MESSAGE_FAULT) {
         mr[0] = (t->fault_address & ~7UL) | t->fault_bits;
+        mr[1] = r->rip;
+        return 2;
+    }
+    if (t->message == MESSAGE_IO_FAULT) {
+        mr[0] = t->fault_address; /* a flexpage */
         mr[1] = r->rip;
         return 2;
     }
@@ -152,12 +170,14 @@ static void report(const struct thread *t)
 }
 
 /* A page fault that nobody resolves becomes an exception, an exception that nobody handles stops
- * the thread with a report. */
+ * the thread with a report. The exception is sent when the thread is next: its delivery may make
+ * another fault fail, and so on, and only the ready queue is as long as such a chain. */
 void fault_failed(struct thread *t)
 {
     if (t->message == MESSAGE_FAULT) {
         t->regs.vector = TRAP_PAGE_FAULT;
-        fault_exception(t);
+        begin_exception(t);
+        fault_or_call_again(t);
         return;
     }
     t->message = MESSAGE_UTCB;

@@ -5,9 +5,12 @@
 
 #include "thread.h"
 
-/* A page fault goes to the pager, any other trap to the exception handler. */
-void fault_page(struct thread *t, uint64_t address, uint64_t err);
+/* A page fault goes to the pager, any other trap to the exception handler. fault_page() gives the
+ * pager if that is waiting and runs next, or NULL: ask the scheduler. */
+struct thread *fault_page(struct thread *t, uint64_t address, uint64_t err);
 void fault_exception(struct thread *t);
+/* The message of a page fault to a pager that waits: the pager, which runs next, or NULL. */
+struct thread *fault_shortcut(struct thread *t);
 /* Send the message of a faulting thread (again). */
 void fault_send(struct thread *t);
 /* The answer has arrived. */

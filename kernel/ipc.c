@@ -11,6 +11,7 @@
 #include "ipc.h"
 
 #include "fault.h"
+#include "irq.h"
 #include "kassert.h"
 #include "limits.h"
 #include "sched.h"
@@ -18,6 +19,13 @@
 #include "trace.h"
 
 enum { CAP_BITS_UNUSED = 0x7f0 }; /* bits 4..10 of the system call word */
+enum { TIMEOUT_MANTISSA = 0x3ff };
+
+/* Mantissa 0 with any exponent: do not wait. */
+static bool is_zero(uint16_t timeout)
+{
+    return timeout && !(timeout & (L4_TIMEOUT_ABS | TIMEOUT_MANTISSA));
+}
 
 static void result(struct thread *t, long raw, uint64_t label)
 {
@@ -130,8 +138,8 @@ static void wait_for_reply(struct thread *self, struct thread *server)
         lost->partner = NULL;
         ipc_fail(lost, L4_IPC_REABORTED);
     }
-    if (timeout == L4_TIMEOUT_ZERO || server->state == THREAD_DEAD) {
-        ipc_fail(self, timeout == L4_TIMEOUT_ZERO ? L4_IPC_RETIMEOUT : L4_IPC_ENOT_EXISTENT);
+    if (is_zero(timeout) || server->state == THREAD_DEAD) {
+        ipc_fail(self, is_zero(timeout) ? L4_IPC_RETIMEOUT : L4_IPC_ENOT_EXISTENT);
         return;
     }
     self->state = THREAD_RECV_REPLY;
@@ -184,7 +192,7 @@ static void send(struct ipc *ipc, struct thread *r, uint64_t label)
     } else if (accepts(r, self)) {
         stop_waiting(r);
         msg_transfer(self, r, self);
-    } else if (timeout == L4_TIMEOUT_ZERO) {
+    } else if (is_zero(timeout)) {
         ipc_fail(self, L4_IPC_SETIMEOUT);
     } else {
         self->state = THREAD_SEND;
@@ -200,18 +208,29 @@ static void receive(struct ipc *ipc, struct thread *from, bool any)
     struct thread *self = ipc->self;
     uint16_t timeout = (uint16_t)ipc->timeouts;
 
-    if (any && !list_empty(&self->senders))
+    if (any && !list_empty(&self->senders)) {
+        struct irq *irq = irq_of_sender(self->senders.next);
+
+        if (irq) {
+            irq_deliver(irq, self);
+            return;
+        }
         from = container_of(self->senders.next, struct thread, link);
+    }
     if (from && from->state == THREAD_SEND && from->partner == self) {
         list_del(&from->link);
         timeout_cancel(from);
         msg_transfer(from, self, self);
     } else if (!any && from && from->state == THREAD_DEAD) {
         ipc_fail(self, L4_IPC_ENOT_EXISTENT | 1);
-    } else if (timeout == L4_TIMEOUT_ZERO) {
+    } else if (is_zero(timeout)) {
+        if (!any && !from) { /* from nobody, and not to wait for it: yield */
+            self->slice_us = 0;
+            cpu0.resched = true;
+        }
         ipc_fail(self, L4_IPC_RETIMEOUT);
     } else {
-        self->state = !any                        ? THREAD_RECV_FROM
+        self->state = !any                      ? THREAD_RECV_FROM
                       : timeout || self->caller ? THREAD_RECV_ANY_SLOW
                                                 : THREAD_RECV_ANY;
         self->partner = any ? NULL : from;
@@ -222,13 +241,35 @@ static void receive(struct ipc *ipc, struct thread *from, bool any)
     }
 }
 
+void ipc_wait_in(struct thread *t, struct link *queue)
+{
+    uint16_t timeout = (uint16_t)t->regs.r8;
+
+    if (is_zero(timeout)) {
+        ipc_fail(t, L4_IPC_RETIMEOUT);
+        return;
+    }
+    t->state = THREAD_RECV_FROM;
+    t->partner = NULL;
+    list_add(queue, &t->link);
+    if (timeout)
+        timeout_set(t, timeout);
+}
+
+bool ipc_is_call(const struct thread *t)
+{
+    unsigned op = t->regs.rdx & L4_SYSF_MASK;
+
+    return op == L4_SYSF_NONE || op == L4_SYSF_CALL;
+}
+
 static void send_to_gate(struct ipc *ipc, struct gate *g, unsigned rights)
 {
     struct thread *self = ipc->self;
 
     if (g->thread) {
         send(ipc, g->thread, g->label | (rights & 3));
-    } else if ((uint16_t)(ipc->timeouts >> 16) == L4_TIMEOUT_ZERO) {
+    } else if (is_zero((uint16_t)(ipc->timeouts >> 16))) {
         ipc_fail(self, L4_IPC_SETIMEOUT);
     } else {
         self->state = THREAD_SEND;
@@ -247,16 +288,10 @@ static struct thread *reap(struct thread *t)
     return cpu0.current;
 }
 
-/* A kernel object serves the message at once. */
-static void invoke(struct ipc *ipc, struct object *o, unsigned rights)
+static void invoked(struct invocation *iv, long r, unsigned op, uint32_t timeouts)
 {
-    struct thread *self = ipc->self;
-    struct invocation iv = {self, o, rights, ipc->tag, self->utcb, 0, 0};
-    long r;
+    struct thread *self = iv->self;
 
-    if (self->task)
-        self->task->invocations++;
-    r = object_ops[o->type]->invoke(&iv);
     if (r == INVOKE_AGAIN) {
         ipc_restart(self);
         return;
@@ -264,18 +299,34 @@ static void invoke(struct ipc *ipc, struct object *o, unsigned rights)
     if (self->state == THREAD_DEAD || r == INVOKE_BLOCKED)
         return;
     self->progress = 0;
-    if (ipc->op & L4_SYSF_RECV)
-        result(self, msgtag(r, iv.words, iv.items, 0).raw, 0);
+    if (op & L4_SYSF_RECV)
+        result(self, msgtag(r, iv->words, 0, 0).raw, 0);
     else
         result(self, 0, 0);
     if (object_any_dying())
         self->cont = reap;
-    if (ipc->op & L4_SYSF_OPEN_WAIT) {
-        self->send_op = ipc->op;
-        self->timeouts = ipc->timeouts;
+    if (op & L4_SYSF_OPEN_WAIT) {
+        self->send_op = op;
+        self->timeouts = timeouts;
         object_reap_all(); /* what it leaves is done by the next call or the idle CPU */
         self->cont = receive_phase;
     }
+}
+
+void ipc_invoked(struct invocation *iv, long r)
+{
+    invoked(iv, r, L4_SYSF_CALL, 0);
+}
+
+/* A kernel object serves the message at once. */
+static void invoke(struct ipc *ipc, struct object *o, unsigned rights)
+{
+    struct thread *self = ipc->self;
+    struct invocation iv = {self, o, rights, ipc->tag, self->utcb, 0};
+
+    if (self->task)
+        self->task->invocations++;
+    invoked(&iv, object_ops[o->type]->invoke(&iv), ipc->op, ipc->timeouts);
 }
 
 /* The object behind a capability of self's task, or its own thread for L4_INVALID_CAP. */
@@ -326,7 +377,8 @@ static void send_through(struct ipc *ipc, l4_cap_idx_t cap)
     } else if (o->type == OBJ_GATE) {
         send_to_gate(ipc, gate_of(o), rights);
     } else if (o->type == OBJ_THREAD) {
-        send(ipc, thread_of(o), 0);
+        /* Without a gate in between the label is the sender's own. */
+        send(ipc, thread_of(o), self->message == MESSAGE_UTCB ? self->regs.rsi : 0);
     } else {
         ipc_fail(self, L4_IPC_ENOT_EXISTENT); /* a fault sent to something that is no pager */
     }
@@ -338,6 +390,8 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
     struct object *o = NULL;
     unsigned rights;
 
+    if (!ipc->op) /* no operation bits: a call */
+        ipc->op = L4_SYSF_CALL;
     if (msgtag_words(ipc->tag) + 2 * msgtag_items(ipc->tag) > LIMIT_WORDS) {
         ipc_fail(self, L4_IPC_SEMSGCUT);
     } else if (self->flags & THREAD_CANCEL) {
@@ -350,6 +404,10 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
     } else if (ipc->op & L4_SYSF_RECV) {
         if (cap < L4_INVALID_CAP && !(cap & L4_INVALID_CAP_BIT)) {
             o = lookup(self, cap, &rights);
+            if (o && o->type == OBJ_IRQ && !o->dying) {
+                irq_receive(irq_of(o), self);
+                return;
+            }
             if (!o || o->type != OBJ_THREAD) {
                 ipc_fail(self, L4_IPC_ENOT_EXISTENT | 1);
                 return;
@@ -357,7 +415,7 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
         }
         receive(ipc, o ? thread_of(o) : NULL, false);
     } else {
-        ipc_fail(self, L4_IPC_ENOT_EXISTENT); /* neither send nor receive */
+        ipc_fail(self, L4_IPC_ENOT_EXISTENT); /* a reply that does not send */
     }
 }
 

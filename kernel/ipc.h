@@ -32,9 +32,20 @@ void ipc_fail(struct thread *t, unsigned error);
 void ipc_deliver(struct thread *t, l4_msgtag_t tag, uint64_t label);
 /* The message from -> to is over: both go on. error: of the sending phase, 0 or even code. */
 void ipc_sent(struct thread *from, struct thread *to, l4_msgtag_t tag, unsigned error);
+/* t, the running thread, waits in `queue` (RECV_FROM) as long as its call's receive timeout says,
+ * for what no thread sends: an interrupt, a semaphore. */
+void ipc_wait_in(struct thread *t, struct link *queue);
+/* Does t's system call have a send phase and then a closed receive? */
+bool ipc_is_call(const struct thread *t);
 /* Run the same system call again when t is next. */
 void ipc_restart(struct thread *t);
 
+/* What becomes of a call that a kernel object has served with result r, in every case. */
+void ipc_invoked(struct invocation *iv, long r);
+
+/* The items of from, READY and current, to `to` at once. 0: all mapped, the caller completes the
+ * message. Otherwise the message has been completed, or goes on as a continuation. */
+int msg_items_now(struct thread *from, struct thread *to);
 /* msg.c: words and items from one thread to another; act (one of both) does the work. */
 void msg_transfer(struct thread *from, struct thread *to, struct thread *act);
 /* The partner of an unfinished transfer is gone. */

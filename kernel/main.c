@@ -7,6 +7,8 @@
 #include "devices.h"
 #include "factory.h"
 #include "gate.h"
+#include "io.h"
+#include "irq.h"
 #include "kassert.h"
 #include "kip.h"
 #include "klog.h"
@@ -96,15 +98,19 @@ static void start_sigma0(uint64_t ip)
     enter(task, L4_BASE_PAGER_CAP, &g->obj);
     enter(task, L4_BASE_FACTORY_CAP, &root_factory.obj);
     enter(task, L4_BASE_LOG_CAP, &log_object);
+    enter(task, L4_BASE_ICU_CAP, &icu_object);
     enter(task, L4_BASE_SCHEDULER_CAP, &scheduler_object);
     enter(task, L4_BASE_DEBUGGER_CAP, &debugger_object);
     give_memory(task, &bootinfo);
+    if (io_roots(task) != 0)
+        panic("no kernel memory to give sigma0 the I/O ports");
 }
 
 static void start_root(uint64_t ip)
 {
     static const l4_cap_idx_t shared[] = {L4_BASE_PAGER_CAP, L4_BASE_FACTORY_CAP, L4_BASE_LOG_CAP,
-                                          L4_BASE_SCHEDULER_CAP, L4_BASE_DEBUGGER_CAP};
+                                          L4_BASE_ICU_CAP, L4_BASE_SCHEDULER_CAP,
+                                          L4_BASE_DEBUGGER_CAP};
 
     root_thread = first_task(ip, ROOT_PRIORITY);
     for (unsigned i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
@@ -128,8 +134,10 @@ static void objects_init(void)
     object_init(&log_object, OBJ_LOG, NULL);
     object_init(&scheduler_object, OBJ_SCHEDULER, NULL);
     object_init(&debugger_object, OBJ_DEBUGGER, NULL);
+    object_init(&icu_object, OBJ_ICU, NULL);
     slab_init(&thread_slab, "thread", sizeof(struct thread));
     slab_init(&gate_slab, "gate", sizeof(struct gate));
+    slab_init(&irq_slab, "irq", sizeof(struct irq));
     slab_init(&factory_slab, "factory", sizeof(struct factory));
     task_init();
 }

@@ -13,29 +13,54 @@ static unsigned space_order(unsigned type)
     return type == L4_FPAGE_IO ? L4_WHOLE_IOADDRESS_SPACE : L4_WHOLE_ADDRESS_SPACE;
 }
 
+/* Ports keep their number, so there is no hot spot: what both windows name is mapped. */
+static void ports_meet(struct map_request *r, uint64_t base, unsigned order, uint64_t window_base,
+                       unsigned window_order)
+{
+    unsigned large = order > window_order ? order : window_order;
+    struct meeting m = fpage_meet(base, order, window_base, window_order, 0);
+
+    r->src = order <= window_order ? m.src : m.dst;
+    r->dst = r->src;
+    r->order = m.order < L4_WHOLE_IOADDRESS_SPACE ? m.order : L4_WHOLE_IOADDRESS_SPACE;
+    r->empty = align_down(base, large) != align_down(window_base, large) ||
+               (r->rights & L4_FPAGE_RW) != L4_FPAGE_RW;
+}
+
 void map_request_init(struct map_request *r, struct task *from, struct task *to, uint64_t item,
                       uint64_t fpage, uint64_t window_base, unsigned window_order)
 {
-    l4_fpage_t fp = {fpage};
-    bool memory = fpage_type(fp) == L4_FPAGE_MEMORY;
-    unsigned unit = memory ? 0 : L4_FPAGE_ADDR_SHIFT;
-    struct meeting m = fpage_meet(fpage_addr(fp) >> unit, fpage_order(fp), window_base >> unit,
-                                  window_order, (item & ~0xfffUL) >> unit);
+    unsigned type = fpage >> L4_FPAGE_TYPE_SHIFT & 3, order = fpage >> L4_FPAGE_SIZE_SHIFT & 63;
+    unsigned unit = type == L4_FPAGE_MEMORY ? 0 : L4_FPAGE_ADDR_SHIFT;
+    uint64_t base = (fpage & ~0xfffUL) >> unit, hot_spot = (item & ~0xfffUL) >> unit;
 
-    *r = (struct map_request){
-        .from = from,
-        .to = to,
-        .src = m.src,
-        .dst = m.dst,
-        .type = fpage_type(fp),
-        .order = m.order,
-        .rights = fpage_rights(fp),
-        .attributes = item & L4_ITEM_ATTR_MASK,
-        .grant = item & L4_MAP_ITEM_GRANT,
-    };
-    r->empty = memory && (m.order < L4_PAGESHIFT || !(r->rights & L4_FPAGE_R));
-    if (m.order > space_order(r->type))
-        r->order = space_order(r->type);
+    r->from = from;
+    r->to = to;
+    r->type = type;
+    r->rights = fpage & L4_FPAGE_RIGHTS_MASK;
+    r->attributes = item & L4_ITEM_ATTR_MASK;
+    r->grant = item & L4_MAP_ITEM_GRANT;
+    r->done = 0;
+    r->mapped = 0;
+    if (type == L4_FPAGE_IO) {
+        ports_meet(r, base, order, window_base >> unit, window_order);
+        return;
+    }
+    if (window_order == L4_WHOLE_ADDRESS_SPACE && order < L4_WHOLE_ADDRESS_SPACE) {
+        /* The window rule where the receiver takes it wherever the sender says. */
+        r->src = base >> order << order;
+        r->dst = hot_spot >> order << order;
+        r->order = order;
+    } else {
+        struct meeting m = fpage_meet(base, order, window_base >> unit, window_order, hot_spot);
+
+        r->src = m.src;
+        r->dst = m.dst;
+        r->order = m.order;
+    }
+    r->empty = type == L4_FPAGE_MEMORY && (r->order < L4_PAGESHIFT || !(r->rights & L4_FPAGE_R));
+    if (r->order > space_order(type))
+        r->order = space_order(type);
 }
 
 int map_run(struct map_request *r)
@@ -48,6 +73,8 @@ int map_run(struct map_request *r)
         err = map_memory(r);
     else if (r->type == L4_FPAGE_OBJ)
         err = map_caps(r);
+    else if (r->type == L4_FPAGE_IO)
+        err = map_io(r);
     if (err != MAP_PREEMPTED)
         trace_count_map();
     return err;
@@ -64,6 +91,8 @@ int unmap_run(struct unmap_request *u)
         return unmap_memory(u, fpage_window(u->fp).base, order);
     case L4_FPAGE_OBJ:
         return unmap_caps(u, align_down(fpage_index(u->fp), order), order);
+    case L4_FPAGE_IO:
+        return unmap_io(u, align_down(fpage_index(u->fp), order), order);
     default:
         return 0;
     }

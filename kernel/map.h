@@ -45,11 +45,13 @@ struct unmap_request {
 /* Go on from u->done. 0 or MAP_PREEMPTED: call again, what is gone is gone. */
 int unmap_run(struct unmap_request *u);
 
-/* map_memory.c and map_caps.c */
+/* map_memory.c, map_caps.c, map_io.c */
 int map_memory(struct map_request *r);
 int map_caps(struct map_request *r);
+int map_io(struct map_request *r);
 int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order);
 int unmap_caps(struct unmap_request *u, uint64_t slot, unsigned order);
+int unmap_io(struct unmap_request *u, uint64_t port, unsigned order);
 /* Give [start, end) of physical memory one to one to sigma0, as roots of the mapping database,
  * with the largest pages. Only at boot. */
 int map_roots(struct task *t, uint64_t start, uint64_t end, unsigned rights, bool cached);

@@ -24,6 +24,7 @@ static void forget(struct mapping *m)
     struct cap *c = kptr(m->entry);
 
     c->node = 0;
+    kmem_desc(c)->live--;
     mapdb_remove(m, cap_task(c)->space.quota);
 }
 
@@ -72,6 +73,8 @@ static int grant(struct map_request *r, struct cap *from, struct cap *to, unsign
         return -L4_ENOMEM;
     *to = (struct cap){kref(o) | rights, kref(m)};
     *from = (struct cap){0, 0};
+    kmem_desc(from)->live--;
+    kmem_desc(to)->live++;
     r->mapped++;
     return 0;
 }
@@ -112,6 +115,7 @@ static int map_one(struct map_request *r, struct cap *from, uint64_t slot)
     mapdb_link(mapdb_list(parent, 1, 0, NULL), parent, m);
     cap_object(from)->refs++;
     *to = (struct cap){kref(cap_object(from)) | rights, kref(m)};
+    kmem_desc(to)->live++;
     r->mapped++;
     return 0;
 }

@@ -200,14 +200,12 @@ static void entry_masks(struct map_request *r)
         r->add |= (r->attributes & ATTRIBUTES_BUFFERED) ? PTE_PWT : PTE_PCD | PTE_PWT;
 }
 
-int map_memory(struct map_request *r)
+static int map_range(struct map_request *r)
 {
     uint64_t mapped = r->mapped;
     unsigned step = 0, level;
     int err = 0;
 
-    r->end = r->order >= 47 ? L4_USER_END : 1UL << r->order;
-    entry_masks(r);
     while (r->done < r->end && !err) {
         uint64_t src = r->src + r->done, size;
         pte_t *s, *d = NULL;
@@ -221,7 +219,7 @@ int map_memory(struct map_request *r)
         }
         if (src >= L4_USER_END)
             break;
-        s = ptab_find(&r->from->space, src, &level);
+        s = ptab_find_near(&r->from->space, src, &level);
         size = (1UL << ptab_shift(level)) - (src & ((1UL << ptab_shift(level)) - 1));
         if (s)
             err = map_leaf(r, s, level, &size, &d);
@@ -238,6 +236,60 @@ int map_memory(struct map_request *r)
     }
     r->to->pages_mapped += r->mapped - mapped;
     return err;
+}
+
+/* One small page into an empty entry, both tables at hand or not: what most messages and faults
+ * ask for. Negative: an error; 1: done; 0: not that simple. */
+static int map_page(struct map_request *r)
+{
+    struct space *to = &r->to->space;
+    struct mapping *m, *parent;
+    unsigned level;
+    pte_t *s, *d;
+    struct ptab_run run;
+
+    if (r->src >= L4_USER_END || r->dst >= L4_USER_END)
+        return 0;
+    s = ptab_find_near(&r->from->space, r->src, &level);
+    if (!s || level != 1 || !(*s & PTE_P))
+        return 0;
+    parent = ptab_mapping(s);
+    if (!parent) /* kernel-user memory */
+        return 0;
+    d = ptab_near(to, r->dst);
+    if (!d || !kmem_desc(d)->nodes) {
+        if (ptab_reach(to, r->dst, 1, true, &d) != 0)
+            return 0;
+        ptab_remember(to, d);
+    }
+    run = ptab_run(d);
+    if (*d || run.nodes[0])
+        return 0;
+    m = mapping_new(to->quota, 1 | MAPPING_MEMORY);
+    if (!m) {
+        ptab_trim(d);
+        return -L4_ENOMEM;
+    }
+    m->entry = kref(d);
+    mapdb_link(&parent->child, parent, m);
+    ptab_run_put(&run, 0, (*s & r->keep) | r->add, m);
+    trace(L4_TRACE_MAP, r->dst | L4_PAGESHIFT, *s & PTE_FRAME, r->to->obj.id);
+    r->to->pages_mapped++;
+    r->mapped++;
+    return 1;
+}
+
+int map_memory(struct map_request *r)
+{
+    int done = 0;
+
+    r->end = r->order >= 47 ? L4_USER_END : 1UL << r->order;
+    entry_masks(r);
+    if (r->order == L4_PAGESHIFT && !r->grant)
+        done = map_page(r);
+    if (done)
+        return done < 0 ? done : 0;
+    return map_range(r);
 }
 
 int map_roots(struct task *t, uint64_t start, uint64_t end, unsigned rights, bool cached)

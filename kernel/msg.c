@@ -52,7 +52,7 @@ static struct receive_item window_of(const struct thread *to, unsigned type, uns
     uint64_t word, fp;
 
     if (to->message != MESSAGE_UTCB) { /* a page fault takes what the pager gives, where it says */
-        w.given = to->message == MESSAGE_FAULT;
+        w.given = to->message != MESSAGE_EXCEPTION;
         w.order = L4_WHOLE_ADDRESS_SPACE;
         return w;
     }
@@ -163,33 +163,76 @@ static int item_transfer(struct thread *from, struct thread *to, struct thread *
     return 0;
 }
 
+/* Go on with the items of the transfer that act is working on. 0: all done; 1: preempted; else
+ * the sender's IPC error. */
+static int run_items(struct thread *act)
+{
+    struct thread *other = act->partner;
+    struct thread *from = act->xfer_receiving ? other : act;
+    struct thread *to = act->xfer_receiving ? act : other;
+    unsigned items = msgtag_items((l4_msgtag_t){(long)from->send_tag});
+    int err = 0;
+
+    while (act->xfer_item < items) {
+        err = item_transfer(from, to, act);
+        if (err)
+            return err;
+        act->xfer_item++;
+    }
+    act->xfer_active = false;
+    act->partner = NULL;
+    return 0;
+}
+
 static struct thread *transfer_items(struct thread *act)
 {
     struct thread *other = act->partner;
     struct thread *from = act->xfer_receiving ? other : act;
     struct thread *to = act->xfer_receiving ? act : other;
-    l4_msgtag_t tag = {(long)from->send_tag};
-    int err = 0;
+    int err;
 
     act->cont = NULL;
-    while (!err && act->xfer_item < msgtag_items(tag)) {
-        err = item_transfer(from, to, act);
-        if (err == 1) {
-            act->cont = transfer_items;
-            return cpu0.current;
-        }
-        act->xfer_item++;
+    err = run_items(act);
+    if (err == 1) {
+        act->cont = transfer_items;
+        return cpu0.current;
     }
     act->xfer_active = false;
     act->partner = NULL;
-    ipc_sent(from, to, tag, (unsigned)err);
+    ipc_sent(from, to, (l4_msgtag_t){(long)from->send_tag}, (unsigned)err);
     return cpu0.current;
+}
+
+static void begin_items(struct thread *other, struct thread *act, bool receiving)
+{
+    other->state = THREAD_XFER;
+    other->partner = act;
+    act->partner = other;
+    act->xfer_active = true;
+    act->xfer_receiving = receiving;
+    act->xfer_item = 0;
+    act->xfer_done = 0;
+}
+
+int msg_items_now(struct thread *from, struct thread *to)
+{
+    int err;
+
+    begin_items(to, from, false);
+    err = run_items(from);
+    if (err == 1) {
+        from->cont = transfer_items;
+    } else if (err) {
+        from->xfer_active = false;
+        from->partner = NULL;
+        ipc_sent(from, to, (l4_msgtag_t){(long)from->send_tag}, (unsigned)err);
+    }
+    return err;
 }
 
 void msg_transfer(struct thread *from, struct thread *to, struct thread *act)
 {
     l4_msgtag_t tag = {(long)(from->send_tag & ~(uint64_t)L4_MSGTAG_FLAGS)};
-    struct thread *other = act == from ? to : from;
 
     from->send_tag = (uint64_t)tag.raw;
     copy_words(from, to, msgtag_words(tag));
@@ -197,13 +240,7 @@ void msg_transfer(struct thread *from, struct thread *to, struct thread *act)
         ipc_sent(from, to, tag, 0);
         return;
     }
-    other->state = THREAD_XFER;
-    other->partner = act;
-    act->partner = other;
-    act->xfer_active = true;
-    act->xfer_receiving = act == to;
-    act->xfer_item = 0;
-    act->xfer_done = 0;
+    begin_items(act == from ? to : from, act, act == to);
     transfer_items(act);
 }
 

@@ -38,6 +38,7 @@ void object_drop(struct object *o)
 void object_die(struct object *o)
 {
     o->dying = true;
+    cpu0.resched = true; /* before this thread goes on, the reaper has its turn */
     o->next_dying = 0;
     if (dying_last)
         ((struct object *)kptr(dying_last))->next_dying = kref(o);

@@ -23,14 +23,16 @@ struct invocation;
 
 enum object_type {
     OBJ_NONE,
-    OBJ_TASK,
-    OBJ_THREAD,
-    OBJ_FACTORY,
+    OBJ_THREAD, /* answers itself, or the kernel for it */
     OBJ_GATE,
+    OBJ_TASK, /* from here on the kernel answers */
+    OBJ_FACTORY,
     OBJ_LOG,
     OBJ_SCHEDULER,
     OBJ_DEBUGGER,
     OBJ_ICU,
+    OBJ_IRQ,
+    OBJ_SEMAPHORE,
     OBJ_TYPES,
 };
 
@@ -49,6 +51,12 @@ struct object {
 };
 _Static_assert(sizeof(struct object) == 24, "object header");
 
+/* The type, or something else when the object is dying: one load for both questions. */
+static inline unsigned object_live_type(const struct object *o)
+{
+    return o->type | (unsigned)o->dying << 8;
+}
+
 /* A call of an object: the words are the caller's message registers, read once. */
 struct invocation {
     struct thread *self;
@@ -57,13 +65,13 @@ struct invocation {
     l4_msgtag_t tag;
     l4_utcb_t *utcb;
     unsigned words; /* of the answer, 0 unless set */
-    unsigned items; /* of the answer */
 };
 
 /* What invoke() gives besides 0.. and -L4_E... (the label of the answer). */
 enum {
     INVOKE_AGAIN = -100000, /* preempted: the same call is repeated when the thread runs again */
     INVOKE_BLOCKED,         /* no answer now */
+    INVOKE_SPECIAL,         /* not a result, but greater than the ones above */
 };
 
 enum reap {

@@ -53,6 +53,7 @@ int ptab_create(struct space *s, struct quota *q)
         return -L4_ENOMEM;
     mmu_copy_kernel_half(s->root);
     s->root_phys = mmu_phys(s->root);
+    s->last = NULL;
     return 0;
 }
 
@@ -77,6 +78,49 @@ pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level)
             return (value & PTE_P) || ptab_mapping(e) ? e : NULL;
         }
         table = mmu_virt(value & PTE_FRAME);
+    }
+}
+
+/* The first entry in use from index i on; PTAB_ENTRIES: none. */
+static unsigned next_used(const pte_t *table, unsigned i, unsigned end)
+{
+    const struct kpage *d = kmem_desc(table);
+    const kref_t *nodes = d->nodes ? kptr(d->nodes) : NULL;
+
+    while (i < end && !table[i] && !(nodes && nodes[i]))
+        i++;
+    return i < end ? i : PTAB_ENTRIES;
+}
+
+pte_t *ptab_next_leaf(const struct space *s, uint64_t *va)
+{
+    pte_t *table = s->root;
+    unsigned shift = ROOT_SHIFT, end = PTAB_ENTRIES / 2;
+
+    for (;;) {
+        unsigned at = *va >> shift & (PTAB_ENTRIES - 1), i = next_used(table, at, end);
+        pte_t value;
+
+        if (i == PTAB_ENTRIES) {
+            /* Nothing more in this table: go on behind it, from the top. */
+            if (shift == ROOT_SHIFT)
+                return NULL;
+            *va = ((*va >> (shift + 9)) + 1) << (shift + 9);
+            if (*va >> (ROOT_SHIFT + 8))
+                return NULL;
+            table = s->root;
+            shift = ROOT_SHIFT;
+            end = PTAB_ENTRIES / 2;
+            continue;
+        }
+        if (i != at)
+            *va = ((*va >> (shift + 9)) << (shift + 9)) + ((uint64_t)i << shift);
+        value = table[i];
+        if ((value & PTE_TABLE_OR_LEAF) != PTE_P || shift == 12)
+            return &table[i];
+        table = mmu_virt(value & PTE_FRAME);
+        shift -= 9;
+        end = PTAB_ENTRIES;
     }
 }
 
@@ -178,6 +222,8 @@ void ptab_prune(struct kpage *d, pte_t *e)
         }
         if (d->live || !d->up)
             return;
+        if (s->last == table)
+            s->last = NULL;
         e = kptr(d->up);
         pte_store(e, 0);
         mmu_flush_page(s, va);

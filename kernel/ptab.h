@@ -19,6 +19,7 @@
  *     of any size can be entered.
  * T4  Tables and references are charged to the space's quota.
  * T5  A table is out of the tree and the TLBs know it before its memory is used again.
+ * T6  space.last is NULL or a table of the space.
  */
 #pragma once
 
@@ -55,6 +56,8 @@ struct space {
     struct quota *quota; /* pays for tables and mapping nodes */
     uint32_t id;
     uint32_t flags;
+    pte_t *last;        /* the table of small pages that was last reached, or NULL */
+    uint64_t last_base; /* the first address that it translates >> 21 */
 };
 
 #include "x86/mmu.h"
@@ -76,6 +79,15 @@ void ptab_destroy(struct space *s);                /* the user half must be empt
  * NULL: a hole; *level then is the level of the empty entry (the hole is that large at least).
  */
 pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level);
+
+/*
+ * The first leaf entry at or behind *va (as in ptab_find), *va its address; NULL: none. Looks at
+ * no more than the entries of one table per level.
+ */
+pte_t *ptab_next_leaf(const struct space *s, uint64_t *va);
+
+/* The same through the table that was last reached: neighbours need no walk. */
+static inline pte_t *ptab_find_near(struct space *s, uint64_t va, unsigned *level);
 
 /*
  * The entry of `level` for va, with all tables above it and (nodes = true) the references beside
@@ -118,6 +130,33 @@ static inline struct mapping *ptab_mapping(const pte_t *e)
     return m ? kptr(m) : NULL;
 }
 
+/* The next search near e, an entry for a small page, begins at its table (T6). */
+static inline void ptab_remember(struct space *s, pte_t *e)
+{
+    s->last = e - ptab_index(e);
+    s->last_base = kmem_desc(e)->base;
+}
+
+/* The entry of a small page in the remembered table; NULL: another table's. */
+static inline pte_t *ptab_near(const struct space *s, uint64_t va)
+{
+    return va >> 21 == s->last_base && s->last ? &s->last[va >> 12 & (PTAB_ENTRIES - 1)] : NULL;
+}
+
+static inline pte_t *ptab_find_near(struct space *s, uint64_t va, unsigned *level)
+{
+    pte_t *e = ptab_near(s, va);
+
+    if (!e) {
+        e = ptab_find(s, va, level);
+        if (e && *level == 1)
+            ptab_remember(s, e);
+        return e;
+    }
+    *level = 1;
+    return (*e & PTE_P) || ptab_mapping(e) ? e : NULL;
+}
+
 /*
  * One table at hand: entries and references from one entry to the table's end, without a walk
  * for each. A run is valid while nobody drops the last entry of the table.
@@ -134,7 +173,7 @@ static inline struct ptab_run ptab_run(pte_t *e)
     struct kpage *d = kmem_desc(e);
     kref_t *nodes = d->nodes ? (kref_t *)kptr(d->nodes) + ptab_index(e) : NULL;
 
-    return (struct ptab_run){ e, nodes, d };
+    return (struct ptab_run){e, nodes, d};
 }
 
 static inline unsigned ptab_run_length(const struct ptab_run *r)

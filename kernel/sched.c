@@ -174,3 +174,32 @@ void sched_tick(void)
     }
     timeout_tick();
 }
+
+/* The list of one priority: READY threads of that priority, current not among them. */
+static bool queue_ok(unsigned priority)
+{
+    const struct link *head = &ready[priority];
+
+    for (const struct link *l = head->next; l != head; l = l->next) {
+        const struct thread *t = container_of(l, struct thread, link);
+
+        if (l->next->prev != l || l->prev->next != l || t->state != THREAD_READY ||
+            t->priority != priority || t == cpu0.current)
+            return false;
+    }
+    return true;
+}
+
+bool sched_ok(void)
+{
+    unsigned top = 0;
+
+    for (unsigned p = 0; p < LIMIT_PRIORITIES; p++) {
+        bool empty = list_empty(&ready[p]);
+
+        if (empty == (ready_map[p / 64] >> (p % 64) & 1) || !queue_ok(p))
+            return false;
+        top = empty ? top : p;
+    }
+    return top == cpu0.top_ready;
+}

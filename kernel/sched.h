@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "io.h"
 #include "task.h"
 #include "thread.h"
 #include "x86/cpu.h"
@@ -24,6 +25,8 @@ struct thread *sched_next(struct thread *self);
 bool sched_preempt(void);
 void sched_tick(void);
 void sched_set_priority(struct thread *t, unsigned priority);
+/* S1 and S2; who stands in the ready queue belongs there. */
+bool sched_ok(void);
 
 /* PF-3: the kernel switches to the pager: its FPU state, segment bases and address space. */
 static inline void sched_load(struct cpu *c, struct thread *next)
@@ -48,6 +51,8 @@ static inline void sched_load(struct cpu *c, struct thread *next)
     if (root != c->root_loaded) {
         c->root_loaded = root;
         mmu_load_root(root);
+        if (__builtin_expect(next->task->io != c->io, 0))
+            io_load(next->task->io);
     }
 }
 

@@ -15,7 +15,7 @@
 #include "sched.h"
 
 enum { CAP_PAGES = L4_CAP_SLOTS / CAPS_PER_PAGE };
-enum { STAGE_THREADS, STAGE_MEMORY, STAGE_CAPS, STAGE_KU_MEMORY };
+enum { STAGE_THREADS, STAGE_MEMORY, STAGE_PORTS, STAGE_CAPS };
 
 struct slab task_slab;
 static struct slab cap_dir_slab;
@@ -89,6 +89,7 @@ int cap_enter_root(struct task *t, uint64_t slot, struct object *o, unsigned rig
     m->entry = kref(c);
     c->ref = kref(o) | rights;
     c->node = kref(m);
+    kmem_desc(c)->live++;
     o->refs = 1;
     o->root = kref(m);
     return 0;
@@ -200,48 +201,61 @@ static enum reap reap_threads(struct task *t)
     return REAP_MORE;
 }
 
+/* Mappings and kernel-user pages, in the order of their addresses. */
 static enum reap reap_memory(struct task *t)
 {
-    struct unmap_request u = {.task = t, .mask = L4_FP_ALL_SPACES, .done = t->reap_at};
+    struct unmap_request u = {.task = t, .mask = L4_FP_ALL_SPACES};
 
     if (cpu0.root_loaded == t->space.root_phys)
         mmu_load_kernel();
-    u.fp = fpage_mem(0, FPAGE_WHOLE_SPACE, L4_FPAGE_RWX);
-    if (unmap_run(&u) == 0) {
-        t->reap_stage = STAGE_CAPS;
-        u.done = 0;
+    for (unsigned i = 0; i < LIMIT_STEPS; i++) {
+        pte_t *e = ptab_next_leaf(&t->space, &t->reap_at);
+        unsigned order = e ? ptab_shift(ptab_level(e)) : 0;
+
+        if (!e) {
+            t->reap_stage = STAGE_PORTS;
+            t->reap_at = 0;
+            break;
+        }
+        if (!ptab_mapping(e)) {
+            ku_page_free(t, e);
+            continue;
+        }
+        if (order == L4_PAGESHIFT) /* with all its neighbours */
+            order = L4_SUPERPAGESHIFT;
+        u.fp = fpage_mem(t->reap_at, order, L4_FPAGE_RWX);
+        u.done = t->reap_at & order_mask(order);
+        if (unmap_run(&u) == MAP_PREEMPTED)
+            break;
     }
-    t->reap_at = u.done;
+    return REAP_MORE;
+}
+
+static enum reap reap_ports(struct task *t)
+{
+    struct unmap_request u = {.task = t, .mask = L4_FP_ALL_SPACES};
+
+    u.fp = fpage_make(L4_FPAGE_IO, 0, L4_WHOLE_IOADDRESS_SPACE, L4_FPAGE_RW);
+    if (unmap_run(&u) == 0)
+        t->reap_stage = STAGE_CAPS;
     return REAP_MORE;
 }
 
 static enum reap reap_caps(struct task *t)
 {
-    struct unmap_request u = {.task = t, .mask = L4_FP_ALL_SPACES, .done = t->reap_at};
+    struct cap *page = t->reap_at < CAPS_PER_PAGE ? t->caps : NULL;
+    uint64_t slot = t->reap_at % CAPS_PER_PAGE;
 
-    u.fp = fpage_make(L4_FPAGE_OBJ, 0, FPAGE_WHOLE_SPACE, L4_CAP_FPAGE_RWSD);
-    if (unmap_run(&u) == 0) {
-        t->reap_stage = STAGE_KU_MEMORY;
-        u.done = 0;
+    if (!page && t->cap_pages)
+        page = kptr(t->cap_pages[t->reap_at / CAPS_PER_PAGE]);
+    for (unsigned i = 0; page && kmem_desc(page)->live && i < CAPS_PER_PAGE; i++, slot++) {
+        if (page[slot].node && !cap_revoke(&page[slot]))
+            return REAP_MORE;
+        t->reap_at++;
     }
-    t->reap_at = u.done;
-    return REAP_MORE;
-}
-
-/* A bounded number of kernel-user pages; what remains of the tables goes with the last one. */
-static enum reap reap_ku_memory(struct task *t)
-{
-    for (unsigned i = 0; i < LIMIT_STEPS; i++) {
-        unsigned level;
-        pte_t *e = ptab_find(&t->space, t->reap_at, &level);
-
-        if (e)
-            ku_page_free(t, e);
-        t->reap_at = ((t->reap_at >> ptab_shift(level)) + 1) << ptab_shift(level);
-        if (t->reap_at >= L4_USER_END)
-            return REAP_DONE;
-    }
-    return REAP_MORE;
+    /* Whoever maps into a dying task now is too late: nothing behind us is looked at again. */
+    t->reap_at = (t->reap_at / CAPS_PER_PAGE + 1) * CAPS_PER_PAGE;
+    return !t->cap_pages || t->reap_at >= L4_CAP_SLOTS ? REAP_DONE : REAP_MORE;
 }
 
 static enum reap task_reap(struct object *o)
@@ -253,10 +267,10 @@ static enum reap task_reap(struct object *o)
         return reap_threads(t);
     case STAGE_MEMORY:
         return reap_memory(t);
-    case STAGE_CAPS:
-        return reap_caps(t);
+    case STAGE_PORTS:
+        return reap_ports(t);
     default:
-        return reap_ku_memory(t);
+        return reap_caps(t);
     }
 }
 
@@ -291,14 +305,15 @@ static long op_map(struct invocation *iv)
 
     if (msgtag_words(iv->tag) < 3)
         return -L4_EMSGTOOSHORT;
-    err = item_object(iv, 0, OBJ_TASK, L4_CAP_FPAGE_S, &from);
-    if (err)
+    if ((err = item_object(iv, 0, OBJ_TASK, L4_CAP_FPAGE_S, &from)) != 0)
         return err;
     map_request_init(&r, task_of(from), task_of(iv->obj), mr[1], mr[2], 0, L4_WHOLE_ADDRESS_SPACE);
-    r.done = self->progress;
+    r.done = self->progress; /* where a preempted call goes on */
     err = map_run(&r);
+    if (err != MAP_PREEMPTED)
+        return err;
     self->progress = r.done;
-    return err == MAP_PREEMPTED ? INVOKE_AGAIN : err;
+    return INVOKE_AGAIN;
 }
 
 static long op_unmap(struct invocation *iv)

@@ -24,6 +24,7 @@ struct task {
     struct space space;
     struct cap *caps;     /* slots 0..511 */
     kref_t *cap_pages;    /* 512 references to further pages of slots, or NULL */
+    struct io_space *io;  /* I/O ports; NULL: none */
     struct link threads;  /* bound to this task */
     uint64_t reap_at;     /* how far destruction has come: address, then slot */
     uint64_t page_faults; /* counters for the debugger */

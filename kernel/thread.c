@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "gate.h"
 #include "ipc.h"
+#include "irq.h"
 #include "kassert.h"
 #include "limits.h"
 #include "sched.h"
@@ -144,6 +145,10 @@ static bool tell_one(struct link *queue)
 
     if (list_empty(queue))
         return false;
+    if (irq_of_sender(queue->next)) {
+        list_del(queue->next); /* it stays pending, for another thread */
+        return true;
+    }
     t = container_of(queue->next, struct thread, link);
     thread_abort_ipc(t, L4_IPC_ENOT_EXISTENT);
     return true;
@@ -224,6 +229,9 @@ static void cancel(struct thread *t)
     if (t->xfer_active) {
         msg_abort(t);
         ipc_fail(t, L4_IPC_SEABORTED);
+    } else if (t->state == THREAD_READY && t->message != MESSAGE_UTCB) {
+        t->message = MESSAGE_UTCB; /* a fault that is still to be sent: no longer */
+        t->cont = NULL;
     } else if (t->state == THREAD_READY) {
         t->flags |= THREAD_CANCEL;
     } else if (t->message == MESSAGE_UTCB) {
@@ -272,8 +280,10 @@ static long ex_regs(struct invocation *iv)
         if (t != iv->self)
             thread_exit_exact(t);
     }
-    if (flags & L4_THREAD_EX_REGS_TRIGGER_EXCEPTION)
+    if (flags & L4_THREAD_EX_REGS_TRIGGER_EXCEPTION) {
         t->cont = raise_exception;
+        cpu0.resched = true;
+    }
     if (ip != ~0UL)
         t->flags |= THREAD_HAS_IP;
     thread_try_start(t);

@@ -39,6 +39,7 @@ enum thread_state {
 /* What a blocked thread's message is, and what becomes of the answer. */
 enum thread_message {
     MESSAGE_UTCB,
+    MESSAGE_IO_FAULT,  /* an I/O port that is not held: otherwise as a page fault */
     MESSAGE_FAULT,     /* page fault: two words; the answer resumes or rejects */
     MESSAGE_EXCEPTION, /* 26 words; the answer's words are the new registers */
 };

@@ -18,6 +18,8 @@
 #include <l4/re/env.h>
 #include <l4/sys/err.h>
 
+#include <stdio.h>
+
 /* Where a manager's image may lie: memory that sigma0, which maps one to one, gives nobody. */
 #define MANAGER_LOW QUIRE_PROGRAM_ADDR
 #define MANAGER_HIGH QUIRE_IMAGE_END
@@ -197,9 +199,12 @@ static l4_cap_idx_t dataspace_give(const struct build *b, unsigned slot, unsigne
 
 /* ---- regions of a program ---- */
 
-static const char *region_name(unsigned rights)
+/* "sort.elf text": reports name the program's file, and the host finds its symbols by it. */
+static void segment_name(const struct build *b, unsigned rights, char *name, size_t size)
 {
-    return rights & L4_FPAGE_X ? "text" : rights & L4_FPAGE_W ? "data" : "rodata";
+    const char *kind = rights & L4_FPAGE_X ? "text" : rights & L4_FPAGE_W ? "data" : "rodata";
+
+    snprintf(name, size, "%s %s", b->task->module.name, kind);
 }
 
 static void region(const struct build *b, const char *name, l4_addr_t start, l4_umword_t size,
@@ -215,10 +220,11 @@ static void segment_region(const struct build *b, unsigned i, l4_cap_idx_t file)
     l4_addr_t first = elf_first_page(s);
     l4_umword_t size = elf_end_page(s) - first;
     l4_cap_idx_t ds = task_cap(b->task, SLOT_DATA + i);
+    char name[QUIRE_REGION_NAME_SIZE];
 
+    segment_name(b, s->rights, name, sizeof(name));
     if (elf_in_place(s)) {
-        region(b, region_name(s->rights), first, size, s->rights, file,
-               s->file_offset & L4_PAGEMASK);
+        region(b, name, first, size, s->rights, file, s->file_offset & L4_PAGEMASK);
         return;
     }
     check(b, service_dataspace_create(task_cap(b->task, SLOT_MEM), size, ds),
@@ -227,7 +233,7 @@ static void segment_region(const struct build *b, unsigned i, l4_cap_idx_t file)
         check(b, service_copy_in(ds, s->start - first, task_cap(b->task, SLOT_FILE),
                                  s->file_offset, s->file_size),
               "cannot copy data from the file");
-    region(b, region_name(s->rights), first, size, s->rights,
+    region(b, name, first, size, s->rights,
            dataspace_give(b, SLOT_DATA + i, L4_CAP_FPAGE_RWS), 0);
 }
 

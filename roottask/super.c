@@ -11,6 +11,9 @@
  *   EXCEPTION                  of one of these: reported here
  *
  * In every case the task is deleted; what servers hold for it the loader's thread gives back.
+ *
+ * A third thread hears of faults of the supervisor itself: a machine that nobody supervises is
+ * switched off. (A fault of the loader's thread has no handler and ends in a kernel panic.)
  */
 #include "root.h"
 
@@ -28,7 +31,8 @@ enum {
     STACK_SIZE = 16 << 10,
     PRIORITY = 255,
     STATUS_FAULT = 255,
-    THREAD_SLOT = 32,
+    SUPER_SLOT = 32,
+    WATCH_SLOT = 33,
     TRAP_PAGE_FAULT = 14,
     ERR_PRESENT = 1,
     ERR_WRITE = 2,
@@ -36,7 +40,8 @@ enum {
     LABEL_RIGHTS = 3, /* the gate's rights, in the label's low bits */
 };
 
-static char stack[STACK_SIZE] __attribute__((aligned(16)));
+static char super_stack[STACK_SIZE] __attribute__((aligned(16)));
+static char watch_stack[STACK_SIZE] __attribute__((aligned(16)));
 
 /* ---- reports ---- */
 
@@ -74,33 +79,32 @@ static void report_registers(const l4_exc_regs_t *x)
 }
 
 /* "backtrace <image>: 0x<ip>": the host's tools make a line of source of it. */
-static void report_backtrace(const struct task *t, l4_addr_t ip)
+static void report_exception(const char *task, const char *thread, const char *image,
+                             const l4_exc_regs_t *x)
 {
+    if (x->trapno == TRAP_PAGE_FAULT)
+        say("fault: task %s thread %s: %s of 0x%lx at ip 0x%lx: %s", task, thread,
+            x->err & ERR_FETCH ? "fetch" : x->err & ERR_WRITE ? "write" : "read", x->pfa, x->ip,
+            x->err & ERR_PRESENT ? "the page does not allow it" : "no page, and no pager");
+    else
+        say("fault: task %s thread %s: %s at ip 0x%lx", task, thread, trap_name(x->trapno), x->ip);
+    report_registers(x);
+    say("backtrace %s: 0x%lx", image, x->ip);
+}
+
+static void report_task(const struct task *t, const l4_exc_regs_t *x)
+{
+    const char *thread = t->script->kind == SCRIPT_PROGRAM ? "rm" : "main";
     char image[SCRIPT_FILE_SIZE] = "rm";
     size_t n;
 
-    if (!in_region_manager(t, ip)) {
+    if (!in_region_manager(t, x->ip)) {
         strcpy(image, t->script->file);
         n = strlen(image);
         if (n > 4 && strcmp(image + n - 4, ".elf") == 0)
             image[n - 4] = 0;
     }
-    say("backtrace %s: 0x%lx", image, ip);
-}
-
-static void report_exception(const struct task *t, const l4_exc_regs_t *x)
-{
-    const char *thread = t->script->kind == SCRIPT_PROGRAM ? "rm" : "main";
-
-    if (x->trapno == TRAP_PAGE_FAULT)
-        say("fault: task %s thread %s: %s of 0x%lx at ip 0x%lx: %s", t->script->name, thread,
-            x->err & ERR_FETCH ? "fetch" : x->err & ERR_WRITE ? "write" : "read", x->pfa, x->ip,
-            x->err & ERR_PRESENT ? "the page does not allow it" : "no page, and no pager");
-    else
-        say("fault: task %s thread %s: %s at ip 0x%lx", t->script->name, thread,
-            trap_name(x->trapno), x->ip);
-    report_registers(x);
-    report_backtrace(t, x->ip);
+    report_exception(t->script->name, thread, image, x);
 }
 
 /* ---- ends ---- */
@@ -159,7 +163,7 @@ static bool handle(struct task *t, l4_msgtag_t tag, l4_utcb_t *u, long *label)
         if (l4_msgtag_words(tag) < L4_UTCB_EXCEPTION_REGS_SIZE)
             return true; /* not from the kernel */
         memcpy(&regs, u->msg.mr, sizeof(regs)); /* printing overwrites the message */
-        report_exception(t, &regs);
+        report_task(t, &regs);
         task_ended(t, STATUS_FAULT);
         return false;
     default:
@@ -194,22 +198,52 @@ static void super_main(void)
     }
 }
 
-l4_cap_idx_t super_start(void)
+/* The supervisor's exception handler: it does nothing else, so it cannot be busy. */
+static void watch_main(void)
 {
-    l4_cap_idx_t thread = (l4_cap_idx_t)THREAD_SLOT << L4_CAP_SHIFT;
+    l4_utcb_t *u = l4_utcb();
+    l4_exc_regs_t regs;
+    l4_umword_t from;
+    l4_msgtag_t tag;
+
+    do {
+        u->buf.bdr = 0;
+        u->buf.br[0] = 0;
+        tag = l4_ipc_wait(u, &from, L4_IPC_NEVER);
+    } while (l4_msgtag_has_error(tag) || l4_msgtag_label(tag) != L4_PROTO_EXCEPTION);
+    memcpy(&regs, u->msg.mr, sizeof(regs));
+    report_exception("roottask", "supervisor", "roottask", &regs);
+    fatal("the supervisor has faulted: nobody would hear of other faults");
+}
+
+/* Thread number `n` of this task, running main(); its exceptions go to `handler`. */
+static l4_cap_idx_t thread_start(unsigned slot, unsigned n, void (*main)(void), char *stack,
+                                 l4_cap_idx_t handler)
+{
+    l4_cap_idx_t thread = (l4_cap_idx_t)slot << L4_CAP_SHIFT;
     l4_sched_param_t param = l4_sched_param(PRIORITY, 0);
     long err = l4_error(l4_factory_create_thread(L4_BASE_FACTORY_CAP, thread));
 
     if (err < 0)
-        fatal("no supervisor thread: %s (%ld)", l4sys_errtostr(err), err);
+        fatal("no thread for the supervisor: %s (%ld)", l4sys_errtostr(err), err);
     l4_thread_control_start();
     l4_thread_control_pager(L4_BASE_PAGER_CAP);
-    l4_thread_control_bind((l4_utcb_t *)(QUIRE_FIRST_UTCB_ADDR + L4_UTCB_OFFSET), L4_BASE_TASK_CAP);
+    if (handler != L4_INVALID_CAP)
+        l4_thread_control_exc_handler(handler);
+    l4_thread_control_bind((l4_utcb_t *)(QUIRE_FIRST_UTCB_ADDR + n * L4_UTCB_OFFSET),
+                           L4_BASE_TASK_CAP);
     if ((err = l4_error(l4_thread_control_commit(thread))) < 0 ||
         /* As if called: the stack is 8 bytes off 16. */
-        (err = l4_error(l4_thread_ex_regs(thread, (l4_addr_t)super_main,
+        (err = l4_error(l4_thread_ex_regs(thread, (l4_addr_t)main,
                                           (l4_addr_t)(stack + STACK_SIZE - 8), 0))) < 0 ||
         (err = l4_error(l4_scheduler_run_thread(L4_BASE_SCHEDULER_CAP, thread, &param))) < 0)
-        fatal("cannot start the supervisor thread: %s (%ld)", l4sys_errtostr(err), err);
+        fatal("cannot start the supervisor: %s (%ld)", l4sys_errtostr(err), err);
     return thread;
+}
+
+l4_cap_idx_t super_start(void)
+{
+    l4_cap_idx_t watch = thread_start(WATCH_SLOT, 2, watch_main, watch_stack, L4_INVALID_CAP);
+
+    return thread_start(SUPER_SLOT, 1, super_main, super_stack, watch);
 }

@@ -230,6 +230,10 @@ static l4_msgtag_t reply(const struct answer *a, l4_utcb_t *utcb)
         item[0] = a->start | (l4_umword_t)a->attributes << L4_ITEM_ATTR_SHIFT | L4_ITEM_MAP;
         item[1] = l4_fpage(a->start, a->order, (unsigned char)a->rights).raw;
         break;
+    case ANSWER_PORTS:
+        item[0] = a->start << L4_FPAGE_ADDR_SHIFT | L4_ITEM_MAP;
+        item[1] = l4_iofpage(a->start, a->order).raw;
+        break;
     case ANSWER_GATE:
         item[0] = L4_ITEM_MAP;
         item[1] = l4_obj_fpage(gate_cap(a->client), 0, L4_CAP_FPAGE_RWS).raw;

@@ -4,6 +4,7 @@
  *   label            meaning
  *   PAGE_FAULT -2    MR0 address | bits                   -> the page, one to one
  *   SIGMA0 -6        MR0 ~0xff | op, MR1 flexpage         -> a block of memory, the KIP, a dump
+ *   IO_PAGE_FAULT -8 MR0 flexpage of I/O ports            -> these ports
  *   FACTORY -15      MR0 SIGMA0, MR1..2 quota in bytes    -> a gate to a new account
  *   MEM_ALLOC 0x400b MR0 op, MR1 order or flexpage        -> allocate, free, query, release
  *   STATS 0x5100     MR0 0                                -> counters
@@ -52,6 +53,23 @@ static long page_fault(struct ram *r, struct request_stats *stats, l4_addr_t kip
     return 0;
 }
 
+/* I/O ports are the root client's, all of them: who else may have them is for it to decide. */
+static long ports(const struct request *q, struct answer *a, l4_umword_t raw)
+{
+    unsigned order = raw >> L4_FPAGE_SIZE_SHIFT & 0x3f;
+    l4_umword_t first = raw >> L4_FPAGE_ADDR_SHIFT;
+
+    if ((raw >> L4_FPAGE_TYPE_SHIFT & 3) != L4_FPAGE_IO || order > L4_WHOLE_IOADDRESS_SPACE ||
+        first + (1UL << order) > L4_IOPORT_MAX)
+        return -L4_EINVAL;
+    if (q->client != RAM_ROOT)
+        return -L4_ENOMEM;
+    a->item = ANSWER_PORTS;
+    a->start = first;
+    a->order = order;
+    return 0;
+}
+
 /* A flexpage at its place: RAM or a device. */
 static long sigma0_page(struct ram *r, const struct request *q, struct answer *a, unsigned op)
 {
@@ -59,6 +77,8 @@ static long sigma0_page(struct ram *r, const struct request *q, struct answer *a
     unsigned order;
     int err = flexpage(q->mr[1], &start, &order);
 
+    if (op == SIGMA0_REQ_ID_FPAGE_IOMEM && (q->mr[1] >> L4_FPAGE_TYPE_SHIFT & 3) == L4_FPAGE_IO)
+        return ports(q, a, q->mr[1]);
     if (err)
         return err;
     if (op == SIGMA0_REQ_ID_FPAGE_RAM) {
@@ -210,6 +230,9 @@ void request_handle(struct ram *r, struct request_stats *stats, l4_addr_t kip,
         switch (q->label) {
         case L4_PROTO_PAGE_FAULT:
             a->label = page_fault(r, stats, kip, q, a);
+            break;
+        case L4_PROTO_IO_PAGE_FAULT:
+            a->label = ports(q, a, q->mr[0]);
             break;
         case L4_PROTO_SIGMA0:
             a->label = sigma0_request(r, stats, kip, q, a);

@@ -13,14 +13,14 @@ struct request {
     const l4_umword_t *mr;
 };
 
-enum answer_item { ANSWER_NO_ITEM, ANSWER_MEMORY, ANSWER_GATE };
+enum answer_item { ANSWER_NO_ITEM, ANSWER_MEMORY, ANSWER_PORTS, ANSWER_GATE };
 
 struct answer {
     long label; /* 0 or -L4_E... */
     unsigned words;
     l4_umword_t mr[5];
     enum answer_item item;
-    l4_addr_t start;     /* ANSWER_MEMORY: the block, also the hot spot */
+    l4_addr_t start;     /* ANSWER_MEMORY: the block, also the hot spot; _PORTS: the first */
     unsigned order;
     unsigned rights;     /* enum L4_fpage_rights */
     unsigned attributes; /* 0 inherit, or enum l4_fpage_cacheability_opt_t */

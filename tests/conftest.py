@@ -36,6 +36,7 @@ def make(*args, check=True):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "bench: judges figures of the benchmark; -m bench")
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     run = make("all", "guest", "host-tests", check=False)

@@ -4,19 +4,29 @@ The figures are the same on every host: QEMU counts instructions, on one virtual
 time stamp counter is that count. measure() proves it (calibration) before it believes anything.
 """
 
+import bisect
+import collections
+import dataclasses
 import pathlib
 import re
 import shutil
 import statistics
 import struct
+import subprocess
 import tempfile
 
 import machine
-from benchrows import empty_rows
+from benchrows import STRETCHES, empty_rows
 
 CPU = machine.DEFAULT_CPU + ",enforce"
 LAYERS_SCRIPT = machine.REPO / "tests/bench/layers/boot.cfg"
 KMEM = "kmem=128M"
+NO_SHORTCUTS = "nofast"
+# Rows that are measured a second time with the kernel's shortcuts off.
+SHORTCUTS = ("ipc_cross_0", "ipc_cross_8", "ipc_cross_63", "ipc_same_0", "ipc_cap_1",
+             "ipc_cross_0_far_slot", "ipc_cross_0_timeout", "ipc_cross_0_to_thread", "invoke_min",
+             "syscall_null", "fault_1", "fault_hier", "map_4k", "unmap_1")
+FUNCTIONS = 16  # of a region that are recorded
 # What each program is booted with.
 PROGRAMS = {
     "rows": dict(cmdline=KMEM),
@@ -29,10 +39,11 @@ class BenchError(Exception):
     """The benchmark says nothing; the text says why."""
 
 
-def boot(build, name, timeout, qemu_args=()):
-    """The log of one program's run, which must end with status 0."""
+def boot(build, name, timeout, qemu_args=(), option=""):
+    """The log of one program's run, which must end with status 0. option: of the kernel."""
     image = pathlib.Path(build) / "bench" / f"{name}.elf"
     where = dict(PROGRAMS[name])
+    where["cmdline"] = f"{where.get('cmdline', '')} {option}".strip()
     where.update({"apps": (str(image),)} if "script" in where else {"root": str(image)})
     opts = machine.Options(build=str(build), cpu=CPU, timeout=timeout, qemu_args=qemu_args, **where)
     try:
@@ -69,23 +80,40 @@ def check_calibration(name, calibrations):
                              f"of {c.get('loop_instructions')} measured {c.get('loop_measured')}")
 
 
-def kernel_text(path):
-    """Bytes of code and constants in a kernel image: sections in memory, not writable, with
-    contents."""
-    data = pathlib.Path(path).read_bytes()
-    at, = struct.unpack_from("<Q", data, 0x28)
-    size, count = struct.unpack_from("<HH", data, 0x3a)
-    total = 0
+@dataclasses.dataclass(frozen=True)
+class Section:
+    flags: int
+    address: int
+    data: bytes
+
+
+def sections(path):
+    """Sections of an ELF64 file that are in memory and have contents."""
+    file = pathlib.Path(path).read_bytes()
+    table, = struct.unpack_from("<Q", file, 0x28)
+    size, count = struct.unpack_from("<HH", file, 0x3a)
     for i in range(count):
-        _, kind, flags, _, _, length = struct.unpack_from("<IIQQQQ", data, at + i * size)
-        if kind == 1 and flags & 2 and not flags & 1:  # PROGBITS, ALLOC, not WRITE
-            total += length
-    return total
+        _, kind, flags, address, at, length = struct.unpack_from("<IIQQQQ", file, table + i * size)
+        if kind == 1 and flags & 2:  # PROGBITS, ALLOC
+            yield Section(flags, address, file[at:at + length])
+
+
+def kernel_text(path):
+    """Bytes of code and constants in a kernel image."""
+    return sum(len(s.data) for s in sections(path) if not s.flags & 1)
 
 
 # ---------------------------------------------------------------- under the plugin
 
 FIELDS = ("instructions", "kernel", "loads", "stores", "code_lines", "data_lines", "stretch")
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """An instruction, and how often it was executed."""
+    address: int
+    count: int
+    code: bytes
 
 
 class Regions:
@@ -103,7 +131,8 @@ class Regions:
                 one["stretch_end"] = int(rest[len(FIELDS)], 16)
                 self.passes.setdefault(name, []).append(one)
             elif word == "at":
-                self.sites.setdefault(name, {})[int(rest[0], 16)] = int(rest[1])
+                self.sites.setdefault(name, []).append(
+                    Site(int(rest[0], 16), int(rest[1]), bytes.fromhex(rest[2])))
 
     def median(self, name, field):
         values = [p[field] for p in self.passes.get(name, [])]
@@ -124,18 +153,72 @@ def regions(build, name, timeout):
         return Regions(log, out.read_text())
 
 
+class Names:
+    """Functions by address and code: programs lie at the same addresses, their code differs."""
+
+    def __init__(self, build, program):
+        build = pathlib.Path(build)
+        paths = [build / "kernel.elf", build / f"bench/{program}.elf", build / "sigma0.elf"]
+        if "script" in PROGRAMS[program]:
+            paths += [build / "anon.elf", build / "rm.elf"]
+        self.images = {p: (list(sections(p)), self.load(p)) for p in paths}
+
+    @staticmethod
+    def load(path):
+        tool = shutil.which("llvm-nm") or shutil.which("llvm-nm-14") or "nm"
+        run = subprocess.run([tool, "--defined-only", "-n", str(path)], text=True,
+                             capture_output=True, check=False)
+        if run.returncode != 0:
+            raise BenchError(f"{tool}: {run.stderr.strip()}")
+        words = (line.split() for line in run.stdout.splitlines())
+        return [(int(w[0], 16), w[2]) for w in words if len(w) == 3 and w[1] in "tT"]
+
+    def find(self, site):
+        """(image, function); (None, "?") if no image has this code there."""
+        for path, (parts, symbols) in self.images.items():
+            for s in parts:
+                at = site.address - s.address
+                if 0 <= at < len(s.data) and self.same(s.data[at:at + len(site.code)], site.code):
+                    i = bisect.bisect_right(symbols, (site.address, "\x7f")) - 1
+                    return path, symbols[i][1] if i >= 0 else "?"
+        return None, "?"
+
+    @staticmethod
+    def same(image, code):
+        """The kernel replaces three-byte no-operations of its image when it starts."""
+        return image == code or (image == b"\x0f\x1f\x00" and len(code) == 3)
+
+
+def by_function(names, sites):
+    """Executed instructions by `image: function`, over all passes."""
+    counts = collections.Counter()
+    for site in sites:
+        path, function = names.find(site)
+        counts[f"{path.stem if path else '?'}: {function}"] += site.count
+    return counts
+
+
 def plugin_rows(r):
     """Rows that only the plugin can see."""
     rows = {}
     for row, region in (("lines_ipc", "ipc_cross_0"), ("lines_fault", "fault_1")):
         code, data = r.median(region, "code_lines"), r.median(region, "data_lines")
         rows.update({row: [code, data], f"{row}_code": code, f"{row}_data": data})
-    for row, region in (("longest_stretch", "unmap_100000"),
-                        ("stretch_unmap_chain", "unmap_chain_10000"),
-                        ("stretch_delete_task", "delete_task_100000"),
-                        ("stretch_map_4m", "map_4m_4k"), ("stretch_unmap_4m", "unmap_4m_4k")):
-        rows[row] = r.largest(region, "stretch")
+    rows["longest_stretch"] = max(r.largest(region, "stretch") for region in r.passes)
+    for region in STRETCHES:
+        rows[f"stretch_{region}"] = r.largest(region, "stretch")
     return rows
+
+
+def summary(r, names):
+    """Medians of each region, and its functions with their mean of instructions a pass."""
+    result = {}
+    for region, passes in r.passes.items():
+        functions = by_function(names, r.sites.get(region, ())).most_common(FUNCTIONS)
+        result[region] = {f: r.median(region, f) for f in FIELDS[:6]}
+        result[region]["stretch"] = r.largest(region, "stretch")
+        result[region]["functions"] = [[f, round(n / len(passes), 1)] for f, n in functions]
+    return result
 
 
 # ---------------------------------------------------------------- all of it
@@ -149,11 +232,14 @@ def measure(build, timeout=300.0, plugin=True):
         rows.update(r)
         series.update(s)
         calibration = calibration or dict(c[0], ok=True)
+    slow, _, _ = parse(boot(build, "rows", timeout, option=NO_SHORTCUTS))
     rows["kernel_text"] = kernel_text(pathlib.Path(build) / "kernel.elf")
-    memory = {}
-    if plugin:
-        r = regions(build, "lines", timeout)
-        rows.update(plugin_rows(r))
-        memory = {name: {f: r.median(name, f) for f in FIELDS[:6]} for name in r.passes}
-    return {"calibration": calibration, "rows": rows, "series": series, "regions": memory,
+    looked_at = {}
+    for name in ("lines", "layers") if plugin else ():
+        r = regions(build, name, timeout)
+        if name == "lines":
+            rows.update(plugin_rows(r))
+        looked_at.update(summary(r, Names(build, name)))
+    return {"calibration": calibration, "rows": rows, "series": series, "regions": looked_at,
+            "without_shortcuts": {name: slow[name] for name in SHORTCUTS},
             "machine": {"cpu": CPU, "build": pathlib.Path(build).name}}

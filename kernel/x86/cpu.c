@@ -36,11 +36,17 @@ struct table_register {
 struct cpu cpu0;
 uint8_t fpu_initial[512] __attribute__((aligned(16)));
 
-/* TSS at an offset that makes rsp[0] 8-byte aligned: 4 bytes into an aligned block. */
+/* TSS at an offset that makes rsp[0] 8-byte aligned: 4 bytes into an aligned block. The port
+ * bitmap has two pages of its own, where the running task's is mapped. */
 static struct {
     uint32_t pad;
     struct tss tss;
-} __attribute__((packed, aligned(128))) tss_block;
+    uint8_t rest[4096 - 4 - sizeof(struct tss)];
+    uint8_t ports[8192];
+    uint8_t end; /* all ones: the CPU reads a byte more than it needs */
+} __attribute__((packed, aligned(4096))) tss_block;
+
+enum { IO_MAP = 4096 - 4, IO_MAP_NONE = 0xffff, TSS_LIMIT = IO_MAP + 8192 };
 
 static uint64_t gdt[8];
 static struct idt_gate idt[256];
@@ -103,12 +109,13 @@ static void tables_load(void)
     gdt[SEL_KDATA / 8] = 0x00cf93000000ffff;
     gdt[SEL_UDATA / 8] = 0x00cff3000000ffff;
     gdt[SEL_UCODE / 8] = 0x00affb000000ffff;
-    gdt[SEL_TSS / 8] = (sizeof(struct tss) - 1) | (base & 0xffffff) << 16 | 0x89UL << 40 |
+    gdt[SEL_TSS / 8] = TSS_LIMIT | (base & 0xffffff) << 16 | 0x89UL << 40 |
                        (base >> 24 & 0xff) << 56;
     gdt[SEL_TSS / 8 + 1] = base >> 32;
     tss_block.tss.ist[0] = (uint64_t)df_stack_top;
     tss_block.tss.ist[1] = (uint64_t)nmi_stack_top;
-    tss_block.tss.io_map = sizeof(struct tss);
+    tss_block.tss.io_map = IO_MAP_NONE;
+    tss_block.end = 0xff;
     __asm__ volatile("lgdt %0" : : "m"(reg));
     __asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
 
@@ -176,6 +183,18 @@ void cpu_init(void)
     /* What fxsave leaves in the register images after reset is not ours to hand out. */
     for (unsigned i = 32; i < sizeof(fpu_initial); i++)
         fpu_initial[i] = 0;
+}
+
+void cpu_show_ports(const uint8_t *bitmap)
+{
+    static const uint8_t *shown;
+
+    if (bitmap && bitmap != shown) {
+        mmu_alias(&tss_block.ports[0], bitmap);
+        mmu_alias(&tss_block.ports[4096], bitmap + 4096);
+        shown = bitmap;
+    }
+    tss_block.tss.io_map = bitmap ? IO_MAP : IO_MAP_NONE;
 }
 
 void cpu_halt(void)

@@ -9,6 +9,7 @@
 #include "x86/regs.h"
 
 struct thread;
+struct io_space;
 
 /* Everything that is per CPU. GS points here while the kernel runs. */
 struct cpu {
@@ -21,6 +22,7 @@ struct cpu {
     uint64_t root_loaded; /* physical address in CR3 */
     uint64_t fs_base_loaded;
     uint64_t *tss_rsp0;
+    struct io_space *io; /* whose port bitmap the TSS shows; NULL: no port is open */
     /* scheduler */
     uint32_t top_ready; /* highest priority in the ready queue, 0 when it is empty */
     bool resched;       /* the running thread should be put back: slice over or preempted */
@@ -95,6 +97,8 @@ enum { MSR_FS_BASE = 0xc0000100, MSR_GS_BASE = 0xc0000101, MSR_KERNEL_GS_BASE = 
 
 /* Describe the CPU, load GDT, TSS, IDT, system-call registers and the control bits it has. */
 void cpu_init(void);
+/* in and out in user mode follow this bitmap of 65536 bits (in the pool); NULL: all denied. */
+void cpu_show_ports(const uint8_t *bitmap);
 /* One instruction with interrupts on: pending ones are taken here. */
 static inline void cpu_window(void)
 {

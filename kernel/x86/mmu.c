@@ -97,6 +97,15 @@ volatile void *mmu_map_device(uint64_t phys)
     return (volatile void *)(va + (phys & 4095));
 }
 
+void mmu_alias(const void *image_page, const void *pool_page)
+{
+    uint64_t off = phys_of(image_page);
+
+    image_pages[off >> 21][off >> 12 & 511] =
+        mmu_phys(pool_page) | PTE_P | PTE_G | PTE_A | PTE_NX;
+    mmu_invlpg((uint64_t)image_page);
+}
+
 void mmu_copy_kernel_half(uint64_t *root)
 {
     pte_store(&root[511], root_table[511]);

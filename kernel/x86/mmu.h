@@ -59,5 +59,7 @@ void mmu_copy_kernel_half(uint64_t *root);
 void mmu_init(uint64_t pool_phys, uint64_t pool_size);
 /* Map one page of device registers for the kernel; returns its address. */
 volatile void *mmu_map_device(uint64_t phys);
+/* Show a page of the pool, read-only, where a page of the image's data is. */
+void mmu_alias(const void *image_page, const void *pool_page);
 /* Switch to the tables that hold only the kernel (before a space is destroyed). */
 void mmu_load_kernel(void);

@@ -33,6 +33,7 @@
 
 #define VECTOR_SYSCALL 0x100
 #define VECTOR_TIMER 0x20
+#define VECTOR_PIC 0x30 /* sixteen of them */
 #define VECTOR_SPURIOUS 0xff
 
 #define SEL_KCODE 0x08

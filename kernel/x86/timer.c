@@ -1,12 +1,13 @@
 /*
- * timer.c - the local APIC's timer, and what must be silenced around it
+ * timer.c - the local APIC: its timer, and the way in for the 8259 controllers
  *
- * The 8259 controllers are moved off the exception vectors and masked. The APIC timer is
+ * The APIC passes on what the 8259 controllers (pic.c) say. Its timer is
  * measured against channel 2 of the 8254 once; it then ticks TICK_HZ times a second. The time
  * stamp counter is measured in the same interval.
  */
 #include "x86/cpu.h"
 #include "x86/mmu.h"
+#include "x86/pic.h"
 
 enum {
     APIC_ID = 0x20,
@@ -20,6 +21,7 @@ enum {
     APIC_CURRENT = 0x390,
     APIC_DIVIDE = 0x3e0,
     LVT_MASKED = 1 << 16,
+    LVT_EXTINT = 7 << 8,
     LVT_PERIODIC = 1 << 17,
     MSR_APIC_BASE = 0x1b,
     PIT_HZ = 1193182,
@@ -33,20 +35,6 @@ static uint64_t tsc_khz;
 static void apic_write(unsigned reg, uint32_t v)
 {
     apic[reg / 4] = v;
-}
-
-static void pic_mask(void)
-{
-    outb(0x20, 0x11);
-    outb(0xa0, 0x11);
-    outb(0x21, 0xf0); /* vectors 0xf0.., unused */
-    outb(0xa1, 0xf8);
-    outb(0x21, 4);
-    outb(0xa1, 2);
-    outb(0x21, 1);
-    outb(0xa1, 1);
-    outb(0x21, 0xff);
-    outb(0xa1, 0xff);
 }
 
 /* Let 10 ms pass by the 8254 and say how far the APIC timer and the TSC came. */
@@ -70,11 +58,11 @@ void timer_init(void)
 {
     uint32_t ticks;
 
-    pic_mask();
+    pic_init();
     apic = mmu_map_device(rdmsr(MSR_APIC_BASE) & 0xfffff000);
     wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 1 << 11);
     apic_write(APIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
-    apic_write(APIC_LVT_LINT0, LVT_MASKED);
+    apic_write(APIC_LVT_LINT0, LVT_EXTINT);
     apic_write(APIC_LVT_LINT1, LVT_MASKED);
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_DIVIDE, 0xb); /* by 1 */

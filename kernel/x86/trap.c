@@ -2,12 +2,15 @@
  * trap.c - what the doors of entry.S lead to
  */
 #include "fault.h"
+#include "io.h"
+#include "irq.h"
 #include "ipc.h"
 #include "klog.h"
 #include "sched.h"
 #include "x86/cpu.h"
+#include "x86/pic.h"
 
-enum { TRAP_PF = 14 };
+enum { TRAP_GP = 13, TRAP_PF = 14 };
 
 struct thread *trap_from_user(struct thread *t);
 void trap_from_kernel(struct regs *r);
@@ -29,18 +32,23 @@ static bool interrupt(uint64_t vector)
         sched_tick();
         return true;
     }
-    return vector >= VECTOR_TIMER; /* spurious */
+    if (vector - VECTOR_PIC < PIC_LINES)
+        icu_interrupt((unsigned)(vector - VECTOR_PIC));
+    return vector >= VECTOR_TIMER; /* or spurious */
 }
 
 struct thread *trap_from_user(struct thread *t)
 {
     uint64_t vector = t->regs.vector;
 
-    if (vector == TRAP_PF)
-        fault_page(t, fault_address(), t->regs.err);
-    else if (!interrupt(vector))
+    struct thread *next = NULL;
+
+    if (vector == TRAP_PF) {
+        next = fault_page(t, fault_address(), t->regs.err);
+    } else if (!interrupt(vector) && !(vector == TRAP_GP && !t->regs.err && io_fault(t))) {
         fault_exception(t);
-    return sched_next(cpu0.current);
+    }
+    return next ? next : sched_next(cpu0.current);
 }
 
 void trap_from_kernel(struct regs *r)

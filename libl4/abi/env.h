@@ -64,6 +64,8 @@ typedef struct l4re_env_t {
     l4re_env_cap_entry_t *caps;
 } l4re_env_t;
 
+enum { QUIRE_REGION_NAME_SIZE = 48 };
+
 /* One region that exists when the task starts. */
 typedef struct quire_init_region {
     l4_addr_t start;
@@ -71,7 +73,7 @@ typedef struct quire_init_region {
     l4_umword_t flags; /* enum l4re_rm_flags_t: rights, or L4RE_RM_F_RESERVED */
     l4_cap_idx_t ds;   /* L4_INVALID_CAP for a reserved region */
     l4_umword_t offset;
-    char name[24];
+    char name[QUIRE_REGION_NAME_SIZE]; /* of a segment: its file and kind, "sort.elf text" */
 } quire_init_region;
 
 enum { QUIRE_ENV_CAPS_MAX = 24, QUIRE_ENV_REGIONS_MAX = 16, QUIRE_ENV_ARGS_SIZE = 1024 };

@@ -24,6 +24,10 @@
     X(unmap_100000)                                                                                \
     X(unmap_chain_10000)                                                                           \
     X(delete_task_100000)                                                                          \
+    X(create_task_64k)                                                                             \
+    X(map_caps_512)                                                                                \
+    X(unmap_caps_512)                                                                              \
+    X(unmap_nothing_61)                                                                            \
     X(fault_2_fresh)                                                                               \
     X(fault_2_refault)                                                                             \
     X(rm_attach)                                                                                   \
@@ -43,8 +47,9 @@ static inline void bench_print_regions(void)
 #undef X
 }
 
-#define MARK_BEGIN(region) __asm__ volatile("nopl %c0(%%rax)" : : "i"(0x51420000 + (region)) : "memory")
-#define MARK_END(region) __asm__ volatile("nopl %c0(%%rax)" : : "i"(0x51450000 + (region)) : "memory")
+#define MARK(word) __asm__ volatile("nopl %c0(%%rax)" : : "i"(word) : "memory")
+#define MARK_BEGIN(region) MARK(0x51420000 + (region))
+#define MARK_END(region) MARK(0x51450000 + (region))
 
 /* Do it `times` times, each a pass of the region; `after` is not looked at. */
 #define MARKED(region, times, statement, after)                                                    \

@@ -7,7 +7,7 @@ static struct child children[CHILDREN_MAX];
 static char stacks[CHILDREN_MAX][CHILD_STACK] __attribute__((aligned(4096)));
 static unsigned child_count;
 
-extern char __executable_start[], __text_start[], __data_start[], _end[];
+extern char __executable_start[], _stext[], _sdata[], _end[];
 void child_entry(void);
 void child_main(struct child *c);
 
@@ -50,10 +50,10 @@ void image_map(l4_cap_idx_t task)
 {
     l4_addr_t kip = (l4_addr_t)l4_kip();
 
-    map_range(task, l4_trunc_page((l4_addr_t)__executable_start), (l4_addr_t)__text_start,
+    map_range(task, l4_trunc_page((l4_addr_t)__executable_start), (l4_addr_t)_stext,
               L4_FPAGE_RO);
-    map_range(task, (l4_addr_t)__text_start, l4_trunc_page((l4_addr_t)__data_start), L4_FPAGE_RX);
-    map_range(task, l4_trunc_page((l4_addr_t)__data_start), l4_round_page((l4_addr_t)_end),
+    map_range(task, (l4_addr_t)_stext, l4_trunc_page((l4_addr_t)_sdata), L4_FPAGE_RX);
+    map_range(task, l4_trunc_page((l4_addr_t)_sdata), l4_round_page((l4_addr_t)_end),
               L4_FPAGE_RW);
     map_range(task, kip, kip + L4_PAGESIZE, L4_FPAGE_RO);
 }

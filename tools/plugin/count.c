@@ -8,13 +8,14 @@
  *
  * For each pass: instructions (those of the kernel apart), loads, stores, distinct 64-byte lines
  * of code and of data by physical address, and the longest stretch of kernel instructions with
- * interrupts off. Over all passes of a region: how often each instruction was executed.
+ * interrupts off. Over all passes of a region: how often each instruction was executed, and its
+ * bytes, which tell programs apart that lie at the same addresses.
  *
  *     -plugin file=count.so,out=path
  *
  * The file has a line for each pass, `pass region instructions kernel loads stores code data
- * stretch stretch_end`, and for each executed instruction of a region `at region address count`.
- * Addresses are hexadecimal, the rest decimal.
+ * stretch stretch_end`, and for each executed instruction of a region `at region address count
+ * bytes`. Addresses and bytes are hexadecimal, the rest decimal.
  *
  * C1  One virtual processor; QEMU calls in one thread.
  * C2  What the CPU itself reads (page tables, descriptor tables) is not counted.
@@ -24,7 +25,7 @@
 
 #include <stdio.h>
 
-enum { REGIONS = 64, LINE_SHIFT = 6, SITE_HASH = 1 << 16 };
+enum { REGIONS = 64, LINE_SHIFT = 6, SITE_HASH = 1 << 16, BYTES_MAX = 15 };
 enum { MARK_BEGIN = 0x5142, MARK_END = 0x5145 };
 #define KERNEL_HALF 0xffff800000000000UL
 
@@ -35,6 +36,7 @@ struct site {
     uint64_t first_line, last_line; /* of its bytes, in the host's memory */
     uint16_t mark;                  /* MARK_BEGIN, MARK_END or 0 */
     uint16_t region;
+    uint8_t size, bytes[BYTES_MAX];
     bool kernel;
     bool opens; /* interrupts are on after it, or user mode is reached */
     uint64_t count[REGIONS];
@@ -159,6 +161,8 @@ static struct site *site_of(const struct qemu_plugin_insn *insn)
     s->vaddr = vaddr;
     s->first_line = host >> LINE_SHIFT;
     s->last_line = (host + size - 1) >> LINE_SHIFT;
+    s->size = (uint8_t)(size < BYTES_MAX ? size : BYTES_MAX);
+    memcpy(s->bytes, bytes, s->size);
     s->kernel = vaddr >= KERNEL_HALF;
     s->opens = opens_interrupts(bytes, size);
     read_mark(s, bytes, size);
@@ -178,6 +182,14 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     }
 }
 
+static void print_site(const struct site *s, unsigned region)
+{
+    fprintf(out, "at %u %lx %lu ", region, s->vaddr, s->count[region]);
+    for (unsigned i = 0; i < s->size; i++)
+        fprintf(out, "%02x", s->bytes[i]);
+    fputc('\n', out);
+}
+
 static void ended(qemu_plugin_id_t id, void *unused)
 {
     (void)id;
@@ -186,7 +198,7 @@ static void ended(qemu_plugin_id_t id, void *unused)
         for (const struct site *s = sites[i]; s; s = s->next)
             for (unsigned r = 0; r < REGIONS; r++)
                 if (s->count[r])
-                    fprintf(out, "at %u %lx %lu\n", r, s->vaddr, s->count[r]);
+                    print_site(s, r);
     fclose(out);
 }
 

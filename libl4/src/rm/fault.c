@@ -8,11 +8,9 @@
  */
 #include "rm.h"
 
-#include <l4/sys/utcb.h>
 
 /* The last RM_FAULTS_KEPT faults; number n lies at n % RM_FAULTS_KEPT. */
 static struct rm_fault kept[RM_FAULTS_KEPT];
-static l4_umword_t kept_count;
 
 /* ---------------------------------------------------------------- asking a dataspace */
 
@@ -21,58 +19,82 @@ static l4_umword_t kept_count;
  * (region_window() lets both agree there); if the manager sends more than the window holds, it says
  * which part of the flexpage is meant, which the address could not.
  */
-long rm_map_window(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offset, unsigned flags,
-                   l4_addr_t base, unsigned *order)
+static inline long map_call(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offset, l4_umword_t flags,
+                            l4_fpage_t window, unsigned *order)
 {
     l4_umword_t item;
     l4_msgtag_t tag;
-    long err;
 
     utcb->msg.mr[0] = L4RE_DS_MAP_OP;
     utcb->msg.mr[1] = offset;
     utcb->msg.mr[2] = offset;
     utcb->msg.mr[3] = flags;
-    utcb->buf.bdr = 0;
-    utcb->buf.br[0] = L4_ITEM_MAP;
-    utcb->buf.br[1] = l4_fpage(base, *order, L4_FPAGE_RWX).raw;
-    utcb->buf.br[2] = 0;
+    utcb->buf.br[RM_BR_WINDOW] = window.raw;
+    utcb->buf.bdr = RM_BDR_MAP;
     rm_counts.map_calls++;
     tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0), L4_IPC_NEVER);
-    utcb->buf.br[0] = 0;
-    err = l4_error_u(tag, utcb);
-    if (L4_UNLIKELY(err < 0))
-        return err;
+    utcb->buf.bdr = RM_BDR_WAIT;
+    if (L4_UNLIKELY(l4_msgtag_has_error(tag) || l4_msgtag_label(tag) < 0))
+        return l4_error_u(tag, utcb);
     if (L4_UNLIKELY(l4_msgtag_items(tag) == 0 || l4_msgtag_words(tag) > 61))
         return -L4_EFAULT;
     item = utcb->msg.mr[l4_msgtag_words(tag)];
     if (L4_UNLIKELY((item & L4_ITEM_RET_MASK) != L4_ITEM_RET_MAPPED))
         return -L4_EFAULT;
-    item = item >> L4_FPAGE_SIZE_SHIFT & 63;
-    if (item < *order)
-        *order = item < L4_PAGESHIFT ? L4_PAGESHIFT : (unsigned)item;
+    *order = item >> L4_FPAGE_SIZE_SHIFT & 63;
     return 0;
 }
 
 /* PF-5: it calls the dataspace; the receive window is restricted to the region.
  * So one pager cannot reach another pager's region. */
+static inline long map_in_region(l4_utcb_t *utcb, const struct region *r, l4_addr_t addr,
+                                 l4_umword_t rights, unsigned *window, unsigned *order)
+{
+    l4_addr_t base;
+
+    *window = region_window(r, addr, &base);
+    return map_call(utcb, r->ds, region_offset(r, addr & L4_PAGEMASK),
+                    rights | (r->flags & L4RE_DS_F_CACHING_MASK),
+                    l4_fpage(base, *window, L4_FPAGE_RWX), order);
+}
+
+/* What has been mapped, at most the window. */
+static unsigned mapped_order(unsigned window, unsigned order)
+{
+    if (order > window)
+        return window;
+    return order < L4_PAGESHIFT ? L4_PAGESHIFT : order;
+}
+
+long rm_map_window(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offset, unsigned flags,
+                   l4_addr_t base, unsigned *order)
+{
+    unsigned sent;
+    long err = map_call(utcb, ds, offset, flags, l4_fpage(base, *order, L4_FPAGE_RWX), &sent);
+
+    if (!err)
+        *order = mapped_order(*order, sent);
+    return err;
+}
+
 long rm_map_page(l4_utcb_t *utcb, const struct region *r, l4_addr_t addr, unsigned rights,
                  l4_addr_t *mapped)
 {
-    l4_addr_t base;
-    unsigned order = region_window(r, addr, &base);
-    l4_addr_t page = addr & L4_PAGEMASK;
-    long err = rm_map_window(utcb, r->ds, region_offset(r, page),
-                             rights | (r->flags & L4RE_DS_F_CACHING_MASK), base, &order);
+    unsigned window, order;
+    long err = map_in_region(utcb, r, addr, rights, &window, &order);
+    l4_umword_t size;
 
-    if (!err && mapped)
-        *mapped = (page & ~((1UL << order) - 1)) + (1UL << order);
+    if (!err && mapped) {
+        size = 1UL << mapped_order(window, order);
+        *mapped = (addr & ~(size - 1)) + size;
+    }
     return err;
 }
 
 /* ---------------------------------------------------------------- serving a fault */
 
-/* What the access needs of the region. */
-static unsigned rights_needed(l4_umword_t access)
+/* What the access needs of the region, by L4_PF_WRITE and L4_PF_FETCH. */
+static inline unsigned rights_needed(l4_umword_t access)
 {
     if (access & L4_PF_WRITE)
         return L4RE_RM_F_RW;
@@ -80,14 +102,16 @@ static unsigned rights_needed(l4_umword_t access)
 }
 
 /* PF-4: the region manager finds the region that holds the address and checks its rights. */
-static long find_region(struct rm_fault *f, const struct region **out)
+static inline long find_region(struct rm_fault *f, unsigned need, const struct region **out)
 {
     const struct region *r = region_find(&rm_map, f->addr);
-    unsigned need = rights_needed(f->access);
 
     *out = r;
-    if (L4_UNLIKELY(!r || r->kind != REGION_DATASPACE))
+    if (L4_UNLIKELY(!r || r->kind != REGION_DATASPACE)) {
+        f->start = f->end = f->offset = 0;
+        f->ds = L4_INVALID_CAP;
         return -L4_ENOMEM;
+    }
     f->start = r->start;
     f->end = r->end;
     f->ds = r->ds;
@@ -97,42 +121,37 @@ static long find_region(struct rm_fault *f, const struct region **out)
 
 long rm_fault_serve(l4_utcb_t *utcb, l4_umword_t label)
 {
-    struct rm_fault f = {
-        .addr = utcb->msg.mr[0] & ~(l4_umword_t)L4_PF_BITS,
-        .access = utcb->msg.mr[0] & L4_PF_BITS,
-        .ip = utcb->msg.mr[1],
-        .label = label,
-        .ds = L4_INVALID_CAP,
-    };
+    struct rm_fault *f = &kept[rm_counts.faults++ % RM_FAULTS_KEPT];
+    unsigned need, window, order;
     const struct region *r;
+    long err;
 
-    rm_counts.faults++;
-    f.error = find_region(&f, &r);
-    if (!f.error) {
-        /* Executable pages are asked for as such at once: reading one is followed by running it.
-         * Writing is not asked for before it happens, so a manager may share what is read. */
-        unsigned rights = rights_needed(f.access) | (r->flags & L4RE_RM_F_X);
-
-        f.error = rm_map_page(utcb, r, f.addr, rights, NULL);
-    }
-    if (f.error)
+    f->addr = utcb->msg.mr[0] & ~(l4_umword_t)L4_PF_BITS;
+    f->access = utcb->msg.mr[0] & L4_PF_BITS;
+    f->ip = utcb->msg.mr[1];
+    f->label = label;
+    need = rights_needed(f->access);
+    err = find_region(f, need, &r);
+    /* Executable pages are asked for as such at once: reading one is followed by running it.
+     * Writing is not asked for before it happens, so a manager may share what is read. */
+    if (L4_LIKELY(!err))
+        err = map_in_region(utcb, r, f->addr, need | (r->flags & L4RE_RM_F_X), &window, &order);
+    if (L4_UNLIKELY(err))
         rm_counts.rejected++;
-    else
-        rm_counts.resolved++;
-    kept[kept_count++ % RM_FAULTS_KEPT] = f;
-    return f.error;
+    f->error = err;
+    return err;
 }
 
 /* ---------------------------------------------------------------- what is kept */
 
 static l4_umword_t oldest_kept(void)
 {
-    return kept_count > RM_FAULTS_KEPT ? kept_count - RM_FAULTS_KEPT : 0;
+    return rm_counts.faults > RM_FAULTS_KEPT ? rm_counts.faults - RM_FAULTS_KEPT : 0;
 }
 
 const struct rm_fault *rm_fault_first(l4_addr_t addr)
 {
-    for (l4_umword_t i = oldest_kept(); i < kept_count; i++)
+    for (l4_umword_t i = oldest_kept(); i < rm_counts.faults; i++)
         if (((kept[i % RM_FAULTS_KEPT].addr ^ addr) & L4_PAGEMASK) == 0)
             return &kept[i % RM_FAULTS_KEPT];
     return NULL;
@@ -140,7 +159,7 @@ const struct rm_fault *rm_fault_first(l4_addr_t addr)
 
 const struct rm_fault *rm_fault_newest(l4_addr_t addr)
 {
-    for (l4_umword_t i = kept_count; i-- > oldest_kept();)
+    for (l4_umword_t i = rm_counts.faults; i-- > oldest_kept();)
         if (((kept[i % RM_FAULTS_KEPT].addr ^ addr) & L4_PAGEMASK) == 0)
             return &kept[i % RM_FAULTS_KEPT];
     return NULL;

@@ -11,10 +11,6 @@
 #include <l4/sys/thread.h>
 #include <l4/sys/utcb.h>
 
-/* Buffer registers: memory from 0 (a window while we ask a dataspace), capabilities from 4; the
- * zeroes between end either list. */
-enum { BR_MEMORY = 0, BR_NONE = 2, BR_OBJECTS = 4 };
-
 struct region_map rm_map;
 struct rm_counts rm_counts;
 
@@ -63,13 +59,13 @@ static long add_init_region(const quire_init_region *init)
     return err == -L4_EADDRNOTAVAIL ? 0 : err;
 }
 
-static long build_map(void)
+static long build_map(l4_utcb_t *utcb)
 {
     const quire_env_page *env = rm_env();
     long err;
 
     region_map_init(&rm_map, 0, L4_USER_END);
-    rm_memory_start();
+    rm_memory_start(utcb);
     for (unsigned i = 0; i < sizeof(system_areas) / sizeof(system_areas[0]); i++) {
         err = reserve_for_system(system_areas[i].start,
                                  system_areas[i].end - system_areas[i].start,
@@ -99,23 +95,10 @@ static long start_main_thread(void)
     return l4_error(l4_scheduler_run_thread(env->env.scheduler, env->env.main_thread, &sched));
 }
 
-/* M3, for the next open wait. */
-static void prepare_buffers(l4_utcb_t *utcb)
-{
-    utcb->buf.bdr = l4_bdr(BR_MEMORY, BR_NONE, BR_OBJECTS, 0);
-    utcb->buf.br[BR_MEMORY] = 0;
-    utcb->buf.br[BR_NONE] = 0;
-    utcb->buf.br[BR_OBJECTS] = rm_slot_buffer();
-    utcb->buf.br[BR_OBJECTS + 1] = 0;
-}
-
-/* One message. False: nobody is to be answered. */
-static bool serve(l4_utcb_t *utcb, l4_msgtag_t tag, l4_umword_t label, l4_msgtag_t *answer)
+/* One message that is no page fault. False: nobody is to be answered. */
+static bool serve(l4_utcb_t *utcb, l4_msgtag_t tag, l4_msgtag_t *answer)
 {
     switch (l4_msgtag_label(tag)) {
-    case L4_PROTO_PAGE_FAULT:
-        *answer = l4_msgtag(rm_fault_serve(utcb, label), 0, 0, 0);
-        return true;
     case L4_PROTO_EXCEPTION:
         rm_exception_report(utcb);
         return false;
@@ -134,30 +117,29 @@ static bool serve(l4_utcb_t *utcb, l4_msgtag_t tag, l4_umword_t label, l4_msgtag
     return true;
 }
 
-/* PF-9: the region manager answers without an item; the thread repeats its instruction. */
-static void server_loop(l4_utcb_t *utcb)
+/* PF-9: the region manager answers without an item; the thread repeats its instruction.
+ * An error concerns whom we answered, or a message that was cut: then we wait for the next. */
+static L4_NORETURN void server_loop(l4_utcb_t *utcb)
 {
-    l4_msgtag_t answer = l4_msgtag(0, 0, 0, 0);
-    bool answering = false;
+    l4_msgtag_t answer, tag;
+    l4_umword_t label;
 
     for (;;) {
-        l4_umword_t label;
-        l4_msgtag_t tag;
-
-        prepare_buffers(utcb);
-        if (answering)
+        tag = l4_ipc_wait(utcb, &label, L4_IPC_NEVER);
+        while (L4_LIKELY(!l4_msgtag_has_error(tag))) {
+            if (L4_LIKELY(l4_msgtag_label(tag) == L4_PROTO_PAGE_FAULT))
+                answer = l4_msgtag(rm_fault_serve(utcb, label), 0, 0, 0);
+            else if (!serve(utcb, tag, &answer))
+                break;
             tag = l4_ipc_reply_and_wait(utcb, answer, &label, L4_IPC_SEND_TIMEOUT_0);
-        else
-            tag = l4_ipc_wait(utcb, &label, L4_IPC_NEVER);
-        /* An error concerns whom we answered, or a message that was cut: wait for the next. */
-        answering = !l4_msgtag_has_error(tag) && serve(utcb, tag, label, &answer);
+        }
     }
 }
 
 int main(void)
 {
     l4_utcb_t *utcb = l4_utcb();
-    long err = build_map();
+    long err = build_map(utcb);
 
     if (!err)
         err = start_main_thread();
@@ -166,5 +148,4 @@ int main(void)
         return 1;
     }
     server_loop(utcb);
-    return 0;
 }

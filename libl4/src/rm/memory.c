@@ -31,17 +31,28 @@ static void make_nodes(l4_addr_t start, l4_addr_t end)
     region_give(&rm_map, (struct region *)start, count);
 }
 
-void rm_memory_start(void)
+static l4_cap_idx_t slot_cap(unsigned slot)
+{
+    return (first_slot + slot) << L4_CAP_SHIFT;
+}
+
+static l4_umword_t receive_item(void)
+{
+    return slot_cap(receive_slot) | L4_RCV_ITEM_SINGLE_CAP | L4_RCV_ITEM_LOCAL_ID;
+}
+
+void rm_memory_start(l4_utcb_t *utcb)
 {
     const quire_env_page *env = rm_env();
 
     make_nodes(env->rm_heap_start, env->rm_heap_end);
     heap_top = env->rm_heap_end;
-}
-
-static l4_cap_idx_t slot_cap(unsigned slot)
-{
-    return (first_slot + slot) << L4_CAP_SHIFT;
+    utcb->buf.br[RM_BR_ITEM] = L4_ITEM_MAP;
+    utcb->buf.br[RM_BR_WINDOW] = 0;
+    utcb->buf.br[RM_BR_NONE] = 0;
+    utcb->buf.br[RM_BR_CAP] = receive_item();
+    utcb->buf.br[RM_BR_END] = 0;
+    utcb->buf.bdr = RM_BDR_WAIT;
 }
 
 /* The page at `addr` of our heap, and what comes with it. Returns the first address behind. */
@@ -58,18 +69,15 @@ static l4_addr_t map_heap(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t start, l4_
  * The dataspace stays in a slot of ours for ever. Pages are mapped one by one before the first node
  * is made of them; if one cannot be had, those before it are used all the same.
  */
-void rm_memory_refill(l4_utcb_t *utcb)
+static void grow_heap(l4_utcb_t *utcb)
 {
     l4_addr_t start = heap_top, top = heap_top;
     l4_cap_idx_t ds;
 
-    if (rm_map.spares >= RM_NODE_RESERVE || nodes_made >= RM_REGIONS_MAX ||
-        heap_top + RM_HEAP_STEP > QUIRE_RM_STACK_TOP - RM_STACK_RESERVE)
-        return;
     if (l4re_ma_alloc_align_srv(rm_env()->env.mem_alloc, RM_HEAP_STEP, slot_cap(receive_slot), 0,
                                 0) < 0)
         return;
-    if (rm_slot_keep(&ds))
+    if (rm_slot_keep(utcb, &ds))
         return;
     for (l4_addr_t at = start; at < start + RM_HEAP_STEP; at = top) {
         top = map_heap(utcb, ds, start, at);
@@ -84,14 +92,22 @@ void rm_memory_refill(l4_utcb_t *utcb)
     make_nodes(start, top);
 }
 
-/* ---------------------------------------------------------------- capability slots */
-
-l4_umword_t rm_slot_buffer(void)
+void rm_memory_fetch(l4_utcb_t *utcb)
 {
-    return slot_cap(receive_slot) | L4_RCV_ITEM_SINGLE_CAP | L4_RCV_ITEM_LOCAL_ID;
+    l4_msg_regs_t answer = utcb->msg;
+
+    if (nodes_made >= RM_REGIONS_MAX ||
+        heap_top + RM_HEAP_STEP > QUIRE_RM_STACK_TOP - RM_STACK_RESERVE)
+        return;
+    grow_heap(utcb);
+    utcb->msg = answer;
+    utcb->buf.br[RM_BR_ITEM] = L4_ITEM_MAP;
+    utcb->buf.bdr = RM_BDR_WAIT;
 }
 
-long rm_slot_keep(l4_cap_idx_t *out)
+/* ---------------------------------------------------------------- capability slots */
+
+long rm_slot_keep(l4_utcb_t *utcb, l4_cap_idx_t *out)
 {
     for (unsigned i = 1; i < RM_SLOTS; i++) {
         unsigned slot = (receive_slot + i) % RM_SLOTS;
@@ -101,9 +117,10 @@ long rm_slot_keep(l4_cap_idx_t *out)
         *out = slot_cap(receive_slot);
         refs[receive_slot] = 1;
         receive_slot = slot;
+        utcb->buf.br[RM_BR_CAP] = receive_item();
         return 0;
     }
-    rm_slot_drop(l4_utcb());
+    rm_slot_drop(utcb);
     return -L4_ENOMEM;
 }
 

@@ -2,15 +2,18 @@
  * region.c - which part of an address space is whose
  *
  * Two levels of balanced (AVL) trees of disjoint ranges, ordered by address: one tree of the map,
- * one inside each area. Each node knows the largest hole in its subtree, so a free place is found
- * without visiting the regions before it.
+ * one inside each area. The nodes of a tree are also linked in order, so each knows the gap before
+ * it, and the largest gap in its subtree: a free place is found without visiting the regions
+ * before it. A change is carried upwards only as far as it changes a height or a largest gap.
  *
  * R1  The ranges of one tree are disjoint and in order; they are whole pages and not empty.
  * R2  The ranges of the map lie in [min, max), those of an area in the area.
  * R3  The heights of two sibling subtrees differ by at most one.
- * R4  first, last, hole and height of a node are what its children and its own range say.
+ * R4  prev and next are the neighbours in order; hole and height of a node are what its children
+ *     and its own gap say.
  * R5  Areas hold regions, never areas; a region's `area` is the area whose tree it is in.
  * R6  regions and areas are the numbers of nodes in the trees; spares that of the spare list.
+ * R7  hit is a live region, or NULL.
  *
  * Nothing here recurses; loops are bounded by the height of a tree, by the number of regions of a
  * freed area, or (search) by the number of holes that are large enough but badly aligned.
@@ -31,20 +34,31 @@ static l4_addr_t larger(l4_addr_t a, l4_addr_t b)
     return a > b ? a : b;
 }
 
-/* R4 for one node whose children are right. */
-static void node_update(struct region *n)
+/* Free bytes between a range and the one before it; 0 for the first. */
+static l4_addr_t gap(const struct region *n)
+{
+    return n->prev ? n->start - n->prev->end : 0;
+}
+
+/* R4 for one node whose children are right. True: it was not. */
+static bool node_update(struct region *n)
 {
     const struct region *l = n->child[LEFT];
     const struct region *r = n->child[RIGHT];
+    unsigned old_height = n->height, high = 0;
+    l4_addr_t old_hole = n->hole, hole = gap(n);
 
-    n->height = 1 + (height(l) > height(r) ? height(l) : height(r));
-    n->first = l ? l->first : n->start;
-    n->last = r ? r->last : n->end;
-    n->hole = 0;
-    if (l)
-        n->hole = larger(l->hole, n->start - l->last);
-    if (r)
-        n->hole = larger(n->hole, larger(r->hole, r->first - n->end));
+    if (l) {
+        high = l->height;
+        hole = larger(hole, l->hole);
+    }
+    if (r) {
+        high = high > r->height ? high : r->height;
+        hole = larger(hole, r->hole);
+    }
+    n->height = high + 1;
+    n->hole = hole;
+    return high + 1 != old_height || hole != old_hole;
 }
 
 static void node_link(struct region *parent, unsigned side, struct region *n)
@@ -93,12 +107,16 @@ static struct region *node_balance(struct region **root, struct region *n)
     return node_rotate(root, n, !heavy);
 }
 
-/* Something changed at `n`: make R3 and R4 true again from there up to the root. */
+/* Something changed at `n`: make R3 and R4 true again from there up, as far as it can be seen. */
 static void tree_repair(struct region **root, struct region *n)
 {
-    for (; n; n = n->parent) {
-        node_update(n);
-        n = node_balance(root, n);
+    while (n) {
+        bool changed = node_update(n);
+        struct region *top = node_balance(root, n);
+
+        if (!changed && top == n)
+            return;
+        n = top->parent;
     }
 }
 
@@ -107,15 +125,6 @@ static struct region *tree_end(struct region *n, unsigned side)
     while (n && n->child[side])
         n = n->child[side];
     return n;
-}
-
-static struct region *tree_next(struct region *n)
-{
-    if (n->child[RIGHT])
-        return tree_end(n->child[RIGHT], LEFT);
-    while (n->parent && n->parent->child[RIGHT] == n)
-        n = n->parent;
-    return n->parent;
 }
 
 /* The first range that ends behind `addr`: it holds addr or lies above it. */
@@ -134,100 +143,101 @@ static struct region *tree_first_behind(struct region *n, l4_addr_t addr)
     return best;
 }
 
-static bool tree_is_free(struct region *root, l4_addr_t start, l4_addr_t end)
+/* Put `n` before `next` (NULL: behind all). Of two neighbours one is below the other, so one of
+ * them has a free link on that side. */
+static void tree_insert(struct region **root, struct region *n, struct region *next)
 {
-    const struct region *n = tree_first_behind(root, start);
+    struct region *prev = next ? next->prev : tree_end(*root, RIGHT);
 
-    return !n || n->start >= end;
-}
-
-/* The range of `n` is free in the tree. */
-static void tree_insert(struct region **root, struct region *n)
-{
-    struct region *parent = NULL;
-    struct region **place = root;
-
-    while (*place) {
-        parent = *place;
-        place = &parent->child[n->start > parent->start];
-    }
-    *place = n;
-    n->parent = parent;
+    n->prev = prev;
+    n->next = next;
     n->child[LEFT] = n->child[RIGHT] = NULL;
+    n->height = 0;
+    if (prev)
+        prev->next = n;
+    if (next)
+        next->prev = n;
+    if (prev && !prev->child[RIGHT])
+        node_link(prev, RIGHT, n);
+    else if (next)
+        node_link(next, LEFT, n);
+    else {
+        n->parent = NULL;
+        *root = n;
+    }
     tree_repair(root, n);
+    tree_repair(root, next);
 }
 
+/* Whoever comes to n's place is compared with what the nodes above know of n. */
 static void tree_remove(struct region **root, struct region *n)
 {
-    struct region *damaged;
-    struct region *heir;
+    struct region *next = n->next, *damaged = n->parent, *heir;
 
+    if (n->prev)
+        n->prev->next = next;
+    if (next)
+        next->prev = n->prev;
     if (n->child[LEFT] && n->child[RIGHT]) {
-        heir = tree_end(n->child[RIGHT], LEFT);
+        heir = next; /* the first one on the right */
         damaged = heir;
         if (heir->parent != n) {
             damaged = heir->parent;
-            node_link(heir->parent, LEFT, heir->child[RIGHT]);
+            node_link(damaged, LEFT, heir->child[RIGHT]);
             node_link(heir, RIGHT, n->child[RIGHT]);
         }
         node_link(heir, LEFT, n->child[LEFT]);
+        heir->height = n->height;
+        heir->hole = n->hole;
     } else {
         heir = n->child[LEFT] ? n->child[LEFT] : n->child[RIGHT];
-        damaged = n->parent;
     }
     node_replace(root, n, heir);
     tree_repair(root, damaged);
+    tree_repair(root, next);
 }
 
 /* ---------------------------------------------------------------- a free place */
 
-/* `n` has a hole of `size` bytes in its subtree: the range before the first such hole. */
-static struct region *hole_below(struct region *n, l4_umword_t size)
+/* `n` has a hole of `size` bytes in its subtree: the range behind the first such hole. */
+static struct region *hole_in(struct region *n, l4_umword_t size)
 {
     for (;;) {
-        struct region *l = n->child[LEFT];
-        struct region *r = n->child[RIGHT];
-
-        if (l && l->hole >= size) {
-            n = l;
-        } else if (l && n->start - l->last >= size) {
-            return tree_end(l, RIGHT);
-        } else if (r && r->first - n->end >= size) {
+        if (n->child[LEFT] && n->child[LEFT]->hole >= size)
+            n = n->child[LEFT];
+        else if (gap(n) >= size)
             return n;
-        } else {
-            n = r;
-        }
+        else
+            n = n->child[RIGHT];
     }
 }
 
-/* The first range, `n` or behind it, that `size` free bytes follow; the last one counts as such. */
+/* The next range behind `n` that has `size` free bytes before it, NULL: none. */
 static struct region *hole_behind(struct region *n, l4_umword_t size)
 {
     for (;;) {
-        struct region *r = n->child[RIGHT];
+        struct region *below = n->child[RIGHT];
 
-        if (r && r->first - n->end >= size)
-            return n;
-        if (r && r->hole >= size)
-            return hole_below(r, size);
+        if (below && below->hole >= size)
+            return hole_in(below, size);
         while (n->parent && n->parent->child[RIGHT] == n)
             n = n->parent;
-        if (!n->parent || n->parent->start - n->last >= size)
-            return tree_end(n, RIGHT);
         n = n->parent;
+        if (!n || gap(n) >= size)
+            return n;
     }
 }
 
-/* The lowest free place in [low, high), aligned. False: none. */
+/* The lowest free place in [low, high), aligned: *out, and the range behind it. False: none. */
 static bool tree_search(struct region *root, l4_addr_t low, l4_addr_t high, l4_umword_t size,
-                        unsigned align, l4_addr_t *out)
+                        unsigned align, l4_addr_t *out, struct region **behind)
 {
     l4_addr_t mask = (1UL << align) - 1;
     struct region *next = tree_first_behind(root, low);
 
     if (next && next->start <= low) {
         low = next->end;
-        next = tree_next(next);
+        next = next->next;
     }
     for (;;) {
         l4_addr_t end = next && next->start < high ? next->start : high;
@@ -235,13 +245,13 @@ static bool tree_search(struct region *root, l4_addr_t low, l4_addr_t high, l4_u
 
         if (at >= low && at < end && end - at >= size) {
             *out = at;
+            *behind = next;
             return true;
         }
         if (!next || next->start >= high)
             return false;
         next = hole_behind(next, size);
-        low = next->end;
-        next = tree_next(next);
+        low = (next ? next->prev : tree_end(root, RIGHT))->end;
     }
 }
 
@@ -301,22 +311,26 @@ static int request_round(struct region_request *q, l4_umword_t known_flags)
     return 0;
 }
 
-/* A free place in one tree, whose ranges lie in [min, max). Sets q->start. */
+/* A free place in one tree, whose ranges lie in [min, max). Sets q->start; *behind is the range
+ * that follows. */
 static int request_place(struct region *root, l4_addr_t min, l4_addr_t max,
-                         struct region_request *q)
+                         struct region_request *q, struct region **behind)
 {
     if (q->flags & L4RE_RM_F_SEARCH_ADDR) {
         l4_addr_t low = q->start < min ? min : q->start;
 
-        return tree_search(root, low, max, q->size, q->align, &q->start) ? 0 : -L4_EADDRNOTAVAIL;
+        return tree_search(root, low, max, q->size, q->align, &q->start, behind)
+                   ? 0 : -L4_EADDRNOTAVAIL;
     }
     if (q->start < min || q->start >= max || q->size > max - q->start)
         return -L4_EADDRNOTAVAIL;
-    return tree_is_free(root, q->start, q->start + q->size) ? 0 : -L4_EADDRNOTAVAIL;
+    *behind = tree_first_behind(root, q->start);
+    return !*behind || (*behind)->start >= q->start + q->size ? 0 : -L4_EADDRNOTAVAIL;
 }
 
 static struct region *commit(struct region_map *map, struct region *area,
-                             const struct region_request *q, enum region_kind kind)
+                             const struct region_request *q, enum region_kind kind,
+                             struct region *behind)
 {
     struct region *n = node_get(map);
 
@@ -330,7 +344,7 @@ static struct region *commit(struct region_map *map, struct region *area,
         .flags = q->flags & REGION_FLAGS_KEPT,
         .name = q->name,
     };
-    tree_insert(root_of(map, n), n);
+    tree_insert(root_of(map, n), n, behind);
     if (kind == REGION_AREA)
         map->areas++;
     else
@@ -338,31 +352,30 @@ static struct region *commit(struct region_map *map, struct region *area,
     return n;
 }
 
-int region_attach(struct region_map *map, const struct region_request *request,
-                  struct region **out)
+int region_attach(struct region_map *map, struct region_request *q, struct region **out)
 {
-    struct region_request q = *request;
-    struct region *area = NULL;
-    int err = request_round(&q, REGION_FLAGS_KEPT | REGION_FLAGS_HOW);
+    struct region *area = NULL, *behind;
+    enum region_kind kind;
+    int err = request_round(q, REGION_FLAGS_KEPT | REGION_FLAGS_HOW);
 
     if (err)
         return err;
-    if (q.flags & L4RE_RM_F_IN_AREA) {
-        area = region_first_area(map, q.start, q.start + 1);
+    if (q->flags & L4RE_RM_F_IN_AREA) {
+        area = region_first_area(map, q->start, q->start + 1);
         if (!area)
             return -L4_ENOENT;
         if (area->flags & L4RE_RM_F_RESERVED)
             return -L4_EADDRNOTAVAIL;
-        err = request_place(area->inner, area->start, area->end, &q);
+        err = request_place(area->inner, area->start, area->end, q, &behind);
     } else {
-        err = request_place(map->root, map->min, map->max, &q);
+        err = request_place(map->root, map->min, map->max, q, &behind);
     }
     if (err)
         return err;
     if (!map->spares)
         return -L4_ENOMEM;
-    *out = commit(map, area, &q,
-                  q.flags & L4RE_RM_F_RESERVED ? REGION_BLOCKED : REGION_DATASPACE);
+    kind = q->flags & L4RE_RM_F_RESERVED ? REGION_BLOCKED : REGION_DATASPACE;
+    *out = map->hit = commit(map, area, q, kind, behind);
     return 0;
 }
 
@@ -392,52 +405,60 @@ static struct region *cut(struct region_map *map, struct region *r, l4_addr_t st
 
     if (start > r->start && end < r->end)
         behind = part_of(map, r, end, r->end);
-    if (start > r->start || end < r->end) {
+    if (start > r->start) {
         out = part_of(map, r, start, end);
-        if (start > r->start) {
-            r->end = start;
-        } else {
-            r->offset = region_offset(r, end);
-            r->start = end;
-        }
-        tree_repair(root, r);
-        tree_insert(root, out);
+        r->end = start;
+        tree_insert(root, out, r->next);
+    } else if (end < r->end) {
+        out = part_of(map, r, start, end);
+        r->offset = region_offset(r, end);
+        r->start = end;
+        tree_insert(root, out, r);
     }
     if (behind)
-        tree_insert(root, behind);
+        tree_insert(root, behind, out->next);
     out->dead = true;
     return out;
+}
+
+/* What of [*start, *end) to take out of `r`. Returns the number of pieces that remain. */
+static unsigned part_to_cut(const struct region *r, l4_umword_t how, l4_addr_t *start,
+                            l4_addr_t *end)
+{
+    if (how == L4RE_RM_DETACH_OVERLAP || *start < r->start)
+        *start = r->start;
+    if (how == L4RE_RM_DETACH_OVERLAP || *end > r->end)
+        *end = r->end;
+    return (*start > r->start) + (*end < r->end);
 }
 
 int region_detach(struct region_map *map, l4_addr_t start, l4_umword_t size, l4_umword_t flags,
                   struct region **dead)
 {
     l4_umword_t how = flags & (L4RE_RM_DETACH_EXACT | L4RE_RM_DETACH_OVERLAP);
-    l4_addr_t end = start + size;
-    l4_addr_t a = page_down(start);
-    l4_addr_t b = page_down(end + L4_PAGESIZE - 1);
+    l4_addr_t end = page_down(start + size + L4_PAGESIZE - 1);
+    l4_addr_t a = page_down(start), b = end;
     struct region *r;
     unsigned pieces;
 
-    if (size == 0 || end < start || b < end)
+    if (size == 0 || start + size < start || end < start + size)
         return -L4_EINVAL;
     if ((how != L4RE_RM_DETACH_EXACT && how != L4RE_RM_DETACH_OVERLAP) ||
         (flags & ~(how | L4RE_RM_DETACH_KEEP)))
         return -L4_EINVAL;
-    start = a;
-    end = b;
-    r = region_first(map, start, end);
+    r = region_find(map, a);
+    if (!r)
+        r = region_first(map, a, end);
     if (!r)
         return -L4_ENOENT;
-    if (how == L4RE_RM_DETACH_OVERLAP || a < r->start)
-        a = r->start;
-    if (how == L4RE_RM_DETACH_OVERLAP || b > r->end)
-        b = r->end;
-    pieces = (a > r->start) + (b < r->end);
+    pieces = part_to_cut(r, how, &a, &b);
     if (map->spares < pieces)
         return -L4_ENOMEM;
-    *dead = cut(map, r, a, b);
-    return (int)pieces | (region_first(map, start, end) ? L4RE_RM_DETACH_AGAIN : 0);
+    *dead = r = cut(map, r, a, b);
+    map->hit = NULL;
+    if (r->end >= end || !region_first(map, r->end, end))
+        return (int)pieces;
+    return (int)pieces | L4RE_RM_DETACH_AGAIN;
 }
 
 void region_reap(struct region_map *map, struct region *dead)
@@ -449,21 +470,20 @@ void region_reap(struct region_map *map, struct region *dead)
 
 /* ---------------------------------------------------------------- areas */
 
-int region_reserve_area(struct region_map *map, const struct region_request *request,
-                        struct region **out)
+int region_reserve_area(struct region_map *map, struct region_request *q, struct region **out)
 {
-    struct region_request q = *request;
-    int err = request_round(&q, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RESERVED | L4RE_RM_F_KERNEL);
+    struct region *behind;
+    int err = request_round(q, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RESERVED | L4RE_RM_F_KERNEL);
 
     if (err)
         return err;
-    q.ds = L4_INVALID_CAP;
-    err = request_place(map->root, map->min, map->max, &q);
+    q->ds = L4_INVALID_CAP;
+    err = request_place(map->root, map->min, map->max, q, &behind);
     if (err)
         return err;
     if (!map->spares)
         return -L4_ENOMEM;
-    *out = commit(map, NULL, &q, REGION_AREA);
+    *out = commit(map, NULL, q, REGION_AREA, behind);
     return 0;
 }
 
@@ -481,7 +501,7 @@ int region_free_area(struct region_map *map, l4_addr_t addr)
 
         tree_remove(&area->inner, r);
         r->area = NULL;
-        tree_insert(&map->root, r);
+        tree_insert(&map->root, r, tree_first_behind(map->root, r->start));
     }
     map->areas--;
     node_put(map, area);
@@ -490,7 +510,7 @@ int region_free_area(struct region_map *map, l4_addr_t addr)
 
 /* ---------------------------------------------------------------- find */
 
-struct region *region_find(const struct region_map *map, l4_addr_t addr)
+static struct region *search(const struct region_map *map, l4_addr_t addr)
 {
     struct region *n = tree_first_behind(map->root, addr);
 
@@ -499,13 +519,22 @@ struct region *region_find(const struct region_map *map, l4_addr_t addr)
     return n && n->start <= addr && !n->dead ? n : NULL;
 }
 
+struct region *region_search(struct region_map *map, l4_addr_t addr)
+{
+    struct region *r = search(map, addr);
+
+    if (r)
+        map->hit = r;
+    return r;
+}
+
 /* The first live region of one tree that meets [start, end), not looking into areas. */
 static struct region *first_live(struct region *root, l4_addr_t start, l4_addr_t end)
 {
     struct region *n = tree_first_behind(root, start);
 
     while (n && n->dead)
-        n = tree_next(n);
+        n = n->next;
     return n && n->start < end ? n : NULL;
 }
 
@@ -518,7 +547,7 @@ struct region *region_first(const struct region_map *map, l4_addr_t start, l4_ad
 
         if (in && !in->dead)
             return in;
-        n = tree_next(n);
+        n = n->next;
     }
     return NULL;
 }
@@ -528,7 +557,7 @@ struct region *region_first_area(const struct region_map *map, l4_addr_t start, 
     struct region *n = tree_first_behind(map->root, start);
 
     while (n && n->kind != REGION_AREA)
-        n = tree_next(n);
+        n = n->next;
     return n && n->start < end ? n : NULL;
 }
 
@@ -560,20 +589,44 @@ static bool node_ok(const struct region *n)
     struct region copy = *n;
     int lean = (int)height(n->child[RIGHT]) - (int)height(n->child[LEFT]);
 
-    node_update(&copy);
-    return copy.height == n->height && copy.first == n->first && copy.last == n->last &&
-           copy.hole == n->hole && lean >= -1 && lean <= 1 &&
+    return !node_update(&copy) && lean >= -1 && lean <= 1 &&
            (!n->child[LEFT] || n->child[LEFT]->parent == n) &&
-           (!n->child[RIGHT] || n->child[RIGHT]->parent == n);
+           (!n->child[RIGHT] || n->child[RIGHT]->parent == n) &&
+           (n->prev ? n->prev->next == n : !n->child[LEFT]) &&
+           (n->next ? n->next->prev == n : !n->child[RIGHT]);
+}
+
+/* How many nodes a tree has, by its links; nothing is believed but parent and child. */
+static unsigned tree_count(const struct region *root)
+{
+    const struct region *n = root, *from = NULL;
+    unsigned count = 0;
+
+    while (n) {
+        const struct region *came = from;
+
+        from = n;
+        if (came == n->parent) {
+            count++;
+            n = n->child[LEFT] ? n->child[LEFT] : n->child[RIGHT] ? n->child[RIGHT] : n->parent;
+        } else if (came == n->child[LEFT] && n->child[RIGHT]) {
+            n = n->child[RIGHT];
+        } else {
+            n = n->parent;
+        }
+    }
+    return count;
 }
 
 /* R1 to R5 for one tree; adds its nodes to *regions and *areas. */
 static bool tree_ok(struct region *root, const struct region *area, l4_addr_t min, l4_addr_t max,
                     unsigned *regions, unsigned *areas)
 {
+    unsigned count = 0;
+
     if (root && root->parent)
         return false;
-    for (struct region *n = tree_end(root, LEFT); n; n = tree_next(n)) {
+    for (struct region *n = tree_end(root, LEFT); n; n = n->next) {
         if (!node_ok(n) || n->start < min || n->end > max || n->start >= n->end)
             return false;
         if ((n->start | n->end | n->offset) % L4_PAGESIZE || n->area != area)
@@ -585,8 +638,9 @@ static bool tree_ok(struct region *root, const struct region *area, l4_addr_t mi
             ++*regions;
         if (n->kind == REGION_AREA ? area != NULL : n->inner != NULL)
             return false;
+        count++;
     }
-    return true;
+    return count == tree_count(root);
 }
 
 bool region_ok(const struct region_map *map)
@@ -595,11 +649,13 @@ bool region_ok(const struct region_map *map)
 
     if (!tree_ok(map->root, NULL, map->min, map->max, &regions, &areas))
         return false;
-    for (struct region *n = tree_end(map->root, LEFT); n; n = tree_next(n))
+    for (struct region *n = tree_end(map->root, LEFT); n; n = n->next)
         if (n->kind == REGION_AREA &&
             !tree_ok(n->inner, n, n->start, n->end, &regions, &areas))
             return false;
     for (const struct region *n = map->spare; n; n = n->parent)
         spares++;
+    if (map->hit && search(map, map->hit->start) != map->hit)
+        return false;
     return regions == map->regions && areas == map->areas && spares == map->spares;
 }

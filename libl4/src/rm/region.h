@@ -29,9 +29,9 @@ struct region {
     /* tree links and what the subtree knows: region.c's */
     struct region *parent;
     struct region *child[2];
-    l4_addr_t first; /* lowest start in the subtree */
-    l4_addr_t last;  /* highest end */
-    l4_addr_t hole;  /* bytes of the largest hole between two neighbours in the subtree */
+    struct region *prev; /* neighbours in the order of their addresses, in the same tree */
+    struct region *next;
+    l4_addr_t hole;  /* bytes of the largest gap before a range of the subtree */
     unsigned height; /* 1: a leaf */
 
     /* what it is: read-only for users of the module */
@@ -51,6 +51,7 @@ struct region {
 
 struct region_map {
     struct region *root;
+    struct region *hit; /* the region found or attached last: where the next fault will be */
     struct region *spare; /* linked through parent */
     unsigned spares;
     unsigned regions; /* live and dead ones, in areas too */
@@ -87,11 +88,11 @@ void region_give(struct region_map *map, struct region *nodes, unsigned count);
  * Put a region at request.start, or (SEARCH_ADDR) at the lowest fitting place from there on; with
  * IN_AREA in the area that holds request.start, otherwise outside all areas. RESERVED: no
  * dataspace. *out: the region.
+ * The request is rounded in place.
  * -L4_EINVAL size 0, unknown flags, alignment without sense; -L4_ENOENT no such area;
  * -L4_EADDRNOTAVAIL occupied, out of range, nothing free; -L4_ENOMEM no spare node.
  */
-int region_attach(struct region_map *map, const struct region_request *request,
-                  struct region **out);
+int region_attach(struct region_map *map, struct region_request *request, struct region **out);
 
 /*
  * Take the first region that meets [start, start + size) out: the whole of it
@@ -112,7 +113,7 @@ void region_reap(struct region_map *map, struct region *dead);
  * Set an area aside: request.start, size, align, flags (SEARCH_ADDR, RESERVED, KERNEL). *out: the
  * area. KERNEL: it can never be freed. Errors as of region_attach().
  */
-int region_reserve_area(struct region_map *map, const struct region_request *request,
+int region_reserve_area(struct region_map *map, struct region_request *request,
                         struct region **out);
 
 /* The area that holds `addr` is none any more; its regions stay where they are. -L4_ENOENT: no
@@ -120,7 +121,14 @@ int region_reserve_area(struct region_map *map, const struct region_request *req
 int region_free_area(struct region_map *map, l4_addr_t addr);
 
 /* The live region (never an area) that holds `addr`, NULL: none. */
-struct region *region_find(const struct region_map *map, l4_addr_t addr);
+struct region *region_search(struct region_map *map, l4_addr_t addr);
+
+static inline struct region *region_find(struct region_map *map, l4_addr_t addr)
+{
+    struct region *hit = map->hit;
+
+    return hit && addr - hit->start < hit->end - hit->start ? hit : region_search(map, addr);
+}
 
 /* The first live region, or the first area, that meets [start, end), NULL: none. */
 struct region *region_first(const struct region_map *map, l4_addr_t start, l4_addr_t end);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 enum { TRAP_PAGE_FAULT = 14, ERROR_CODE_WRITE = 2, ERROR_CODE_FETCH = 16 };
+enum { TRAP_FOREIGN_CALL = 256 }; /* a system call that is not L4's: its number in rax */
 
 static const char *const trap_names[] = {
     [0] = "divide error",
@@ -58,9 +59,10 @@ static const char *error_name(long error)
         L4_ERRORS(X)
 #undef X
     case L4_EIPC_LO + L4_IPC_ENOT_EXISTENT:
+    case L4_EIPC_LO + L4_IPC_ENOT_EXISTENT + 1: /* it died while we waited */
         return "it does not exist any more";
     case L4_EIPC_LO ... L4_EIPC_LO + L4_IPC_RETIMEOUT:
-    case L4_EIPC_LO + L4_IPC_ENOT_EXISTENT + 1 ... L4_EIPC_HI:
+    case L4_EIPC_LO + L4_IPC_ENOT_EXISTENT + 2 ... L4_EIPC_HI:
         return "it does not answer";
     default:
         return "unknown error";
@@ -148,8 +150,12 @@ static void report_what(const l4_exc_regs_t *regs)
                access_name(regs->err), regs->pfa, regs->ip, reason);
         return;
     }
-    rm_log("fault: task %.31s thread %s: %s at ip 0x%lx: trap %lu, error code 0x%lx", task, thread,
-           trap_name(regs->trapno), regs->ip, regs->trapno, regs->err);
+    if (regs->trapno == TRAP_FOREIGN_CALL)
+        rm_log("fault: task %.31s thread %s: foreign system call %lu at ip 0x%lx: nobody gives it "
+               "a meaning", task, thread, regs->rax, regs->ip);
+    else
+        rm_log("fault: task %.31s thread %s: %s at ip 0x%lx: trap %lu, error code 0x%lx", task,
+               thread, trap_name(regs->trapno), regs->ip, regs->trapno, regs->err);
 }
 
 /* ---------------------------------------------------------------- backtrace */
@@ -184,21 +190,38 @@ static int image_name(l4_addr_t ip, const char **name)
     return 31;
 }
 
-/* Each frame: [rbp] the caller's rbp, [rbp + 8] the return address; callers lie higher. */
+static bool in_text(l4_addr_t ip)
+{
+    const struct region *r = region_find(&rm_map, ip);
+
+    return r && (r->flags & L4RE_RM_F_X);
+}
+
+/* The innermost place is where it happened, even if there is nothing; then who called it: after a
+ * call of nothing that is only on top of the stack. Each frame: [rbp] the caller's rbp, [rbp + 8]
+ * the return address; callers lie higher. */
 static void report_backtrace(l4_utcb_t *utcb, const l4_exc_regs_t *regs)
 {
-    char line[20 * (RM_BACKTRACE_MAX + 1)];
-    l4_umword_t frame = regs->rbp, next, ip = regs->ip;
+    char line[20 * (RM_BACKTRACE_MAX + 2)];
+    l4_umword_t frame = regs->rbp, next, ip = regs->ip, caller;
+    int n = snprintf(line, sizeof(line), " 0x%lx", ip);
     const char *name;
-    int width = image_name(ip, &name);
-    int n = 0;
+    int width;
 
-    for (unsigned i = 0; i < RM_BACKTRACE_MAX && ip && ip < L4_USER_END; i++) {
+    if (!in_text(ip) && read_word(utcb, regs->sp, &caller) && in_text(caller)) {
+        ip = caller;
         n += snprintf(line + n, sizeof(line) - (unsigned)n, " 0x%lx", ip);
-        if (!read_word(utcb, frame, &next) || !read_word(utcb, frame + sizeof(ip), &ip))
+    }
+    for (unsigned i = 1; i < RM_BACKTRACE_MAX && frame; i++) {
+        if (!read_word(utcb, frame, &next) || !read_word(utcb, frame + sizeof(caller), &caller) ||
+            !in_text(caller))
             break;
+        if (!in_text(ip))
+            ip = caller;
+        n += snprintf(line + n, sizeof(line) - (unsigned)n, " 0x%lx", caller);
         frame = next > frame ? next : 0;
     }
+    width = image_name(ip, &name);
     rm_log("backtrace %.*s:%s", width, name, line);
 }
 

@@ -12,7 +12,13 @@
  * M2  What serving one fault needs is in a struct rm_fault, not in static variables: several
  *     faults can be under way once dataspaces are asked asynchronously.
  * M3  While it waits, its only receive buffer is one empty capability slot; while it asks a
- *     dataspace for a page, only a window inside the region that the page belongs to.
+ *     dataspace for a page, only a window inside the region that the page belongs to; otherwise
+ *     there is none. The buffers stay where they are, the buffer descriptor says which counts:
+ *
+ *         BR  0     1       2     3           4
+ *             item  window  none  capability  none
+ *             ^ RM_BDR_MAP  ^ RM_BDR_NONE
+ *                           ^ memory, ^ capabilities: RM_BDR_WAIT
  */
 #pragma once
 
@@ -20,6 +26,14 @@
 
 #include <abi/env.h>
 #include <l4/sys/ipc.h>
+#include <l4/sys/utcb.h>
+
+enum { RM_BR_ITEM, RM_BR_WINDOW, RM_BR_NONE, RM_BR_CAP, RM_BR_END };
+
+/* Buffer descriptors (M3): whoever calls somebody sets one, and RM_BDR_WAIT again afterwards. */
+#define RM_BDR_WAIT l4_bdr(RM_BR_NONE, RM_BR_NONE, RM_BR_CAP, 0)
+#define RM_BDR_MAP l4_bdr(RM_BR_ITEM, RM_BR_NONE, RM_BR_NONE, 0)
+#define RM_BDR_NONE l4_bdr(RM_BR_NONE, RM_BR_NONE, RM_BR_NONE, 0)
 
 /* Limits, each with its reason. */
 enum {
@@ -49,8 +63,7 @@ struct rm_fault {
 
 /* What has happened, in messages. */
 struct rm_counts {
-    l4_umword_t faults;
-    l4_umword_t resolved;
+    l4_umword_t faults; /* all that are not rejected have been resolved */
     l4_umword_t rejected;
     l4_umword_t map_calls; /* all, with those of attach, backtraces and our own heap */
     l4_umword_t calls;     /* of the region manager protocol */
@@ -66,7 +79,8 @@ static inline const quire_env_page *rm_env(void)
 
 /* fault.c */
 
-/* The answer's label: 0, or -L4_E... for the kernel to make an exception of. */
+/* The fault in the message: the answer's label, 0, or -L4_E... for the kernel to make an exception
+ * of. */
 long rm_fault_serve(l4_utcb_t *utcb, l4_umword_t label);
 
 /*
@@ -91,14 +105,18 @@ void rm_exception_report(l4_utcb_t *utcb);
 void rm_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* memory.c */
-void rm_memory_start(void);
-/* Fetch memory for nodes if there are few. May call our memory allocator. */
-void rm_memory_refill(l4_utcb_t *utcb);
-/* The buffer register for one capability, in a slot that is free. */
-l4_umword_t rm_slot_buffer(void);
-/* The capability in the slot of the last rm_slot_buffer() is kept. -L4_ENOMEM: no slot would be
- * left to receive with; it has been dropped. */
-long rm_slot_keep(l4_cap_idx_t *out);
+/* Nodes, and the buffer registers as M3 wants them. */
+void rm_memory_start(l4_utcb_t *utcb);
+/* Fetch memory for nodes if there are few. May call our memory allocator; keeps the message. */
+void rm_memory_fetch(l4_utcb_t *utcb);
+static inline void rm_memory_refill(l4_utcb_t *utcb)
+{
+    if (L4_UNLIKELY(rm_map.spares < RM_NODE_RESERVE))
+        rm_memory_fetch(utcb);
+}
+/* The capability that has been received is kept, another slot is for the next one. -L4_ENOMEM: no
+ * slot would be left to receive with; it has been dropped. */
+long rm_slot_keep(l4_utcb_t *utcb, l4_cap_idx_t *out);
 /* It is not kept. */
 void rm_slot_drop(l4_utcb_t *utcb);
 /* One more region refers to the capability; false: the slot is ours, and empty. One less: ours is

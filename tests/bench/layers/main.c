@@ -54,6 +54,14 @@ static uint32_t touch(volatile char *page)
     return bench_stop(t);
 }
 
+/* Our mapping of a page goes; the dataspace manager keeps its own. */
+static void forget(volatile char *page)
+{
+    bench_must(l4_task_unmap(L4RE_THIS_TASK_CAP,
+                             l4_fpage((l4_addr_t)page, L4_PAGESHIFT, L4_FPAGE_RWX),
+                             L4_FP_ALL_SPACES), "unmapping a page");
+}
+
 /* Pages of one dataspace one after another: first never seen, then taken from us only. */
 static void faults(void)
 {
@@ -69,9 +77,7 @@ static void faults(void)
     for (unsigned i = 0; i < COUNT; i++) {
         volatile char *page = at + (FIRST + i) * L4_PAGESIZE;
 
-        bench_must(l4_task_unmap(L4RE_THIS_TASK_CAP,
-                                 l4_fpage((l4_addr_t)page, L4_PAGESHIFT, L4_FPAGE_RWX),
-                                 L4_FP_ALL_SPACES), "unmapping a page");
+        forget(page);
         sample[i] = touch(page);
     }
     bench_row("fault_2_refault", bench_median(sample, COUNT));
@@ -141,9 +147,8 @@ static void marked(void)
         *page = 1;
     MARKED(REGION_fault_2_fresh, PASSES, *page = 1, page += L4_PAGESIZE);
     page = at;
-    MARKED(REGION_fault_2_refault, PASSES + 1, *page = 1, page += L4_PAGESIZE;
-           l4_task_unmap(L4RE_THIS_TASK_CAP, l4_fpage((l4_addr_t)page, L4_PAGESHIFT, L4_FPAGE_RWX),
-                         L4_FP_ALL_SPACES));
+    forget(page);
+    MARKED(REGION_fault_2_refault, PASSES, *page = 1, page += L4_PAGESIZE; forget(page));
     MARKED(REGION_rm_attach, PASSES,
            l4re_rm_attach(&small, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
                           L4_PAGESHIFT), l4re_rm_detach(small); small = NULL);

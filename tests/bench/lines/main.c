@@ -131,6 +131,37 @@ static void long_operations(void)
     MARKED(REGION_delete_task_100000, 1, l4_task_delete_obj(L4_BASE_TASK_CAP, task), );
 }
 
+/* A table of capabilities, the largest UTCB area, and a message full of flexpages that cover
+ * everything and find nothing. */
+static void large_requests(void)
+{
+    enum { CAPS = 512, FIRST = 2 * CAPS, LARGEST_AREA = 16, FPAGES = 61 };
+    l4_cap_idx_t first = (l4_cap_idx_t)FIRST << L4_CAP_SHIFT, other = party_task(0);
+    l4_fpage_t area = l4_fpage(QUIRE_UTCB_ADDR, LARGEST_AREA, L4_FPAGE_RW);
+    l4_fpage_t caps = l4_obj_fpage(first, 9, L4_CAP_FPAGE_RWSD), everything[FPAGES];
+    l4_cap_idx_t large = party_slot();
+
+    for (unsigned long i = 0; i < CAPS; i++)
+        bench_must(l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP,
+                               l4_obj_fpage(L4_BASE_LOG_CAP, 0, L4_CAP_FPAGE_RWS),
+                               l4_map_obj_control(first + (i << L4_CAP_SHIFT), 0)), "a capability");
+    for (unsigned i = 0; i < FPAGES; i++)
+        everything[i] = l4_fpage(0, L4_WHOLE_ADDRESS_SPACE, L4_FPAGE_RWX);
+    MARKED(REGION_map_caps_512, 1,
+           bench_must(l4_task_map(other, L4_BASE_TASK_CAP, caps, l4_map_obj_control(first, 0)),
+                      "mapping capabilities"), );
+    MARKED(REGION_unmap_caps_512, 1,
+           bench_must(l4_task_unmap(other, caps, L4_FP_ALL_SPACES), "revoking capabilities"), );
+    /* Its pages have been used before, so they have to be cleared. */
+    bench_must(l4_factory_create_task(L4_BASE_FACTORY_CAP, large, &area), "a task");
+    bench_must(l4_task_delete_obj(L4_BASE_TASK_CAP, large), "deleting a task");
+    MARKED(REGION_create_task_64k, 1,
+           bench_must(l4_factory_create_task(L4_BASE_FACTORY_CAP, large, &area), "a task"), );
+    MARKED(REGION_unmap_nothing_61, 1,
+           bench_must(l4_task_unmap_batch(other, everything, FPAGES, L4_FP_ALL_SPACES),
+                      "unmapping nothing"), );
+}
+
 int main(void)
 {
     bench_calibrate();
@@ -143,5 +174,6 @@ int main(void)
     map();
     objects();
     long_operations();
+    large_requests();
     return 0;
 }

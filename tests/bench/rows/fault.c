@@ -104,8 +104,8 @@ void measure_faults(void)
                                          L4_INVALID_CAP));
     party_map(L4_BASE_TASK_CAP, PLACE_SMALL + L4_PAGESIZE, FAULT_AT + L4_PAGESIZE, L4_PAGESHIFT);
     party_map(first_task, PLACE_SMALL + L4_PAGESIZE, MIDDLE_AT + L4_PAGESIZE, L4_PAGESHIFT);
-    simple = faulter(2, second_gate);
-    hierarchical = faulter(3, first_gate);
+    simple = faulter(3, second_gate);
+    hierarchical = faulter(4, first_gate);
     party_settle();
     bench_row("fault_1", run(simple, simple_faults));
     party_unmap(L4_BASE_TASK_CAP, FAULT_AT, L4_PAGESHIFT);

@@ -57,6 +57,20 @@ static uint32_t call_with_capability(l4_cap_idx_t gate, l4_cap_idx_t cap)
     return bench_median(sample, COUNT);
 }
 
+static uint32_t call_with_timeout(l4_cap_idx_t gate)
+{
+    l4_timeout_t second = l4_timeout(l4_timeout_from_us(1000000), l4_timeout_from_us(1000000));
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        uint32_t t = bench_start();
+        l4_msgtag_t tag = l4_ipc_call(gate, l4_utcb(), l4_msgtag(0, 0, 0, 0), second);
+
+        sample[i] = bench_stop(t);
+        bench_must(tag, "a call with timeouts");
+    }
+    return bench_median(sample, COUNT);
+}
+
 /* Neither sends nor receives. */
 static uint32_t null_call(void)
 {
@@ -97,16 +111,33 @@ static uint32_t invocation(void)
     return bench_median(sample, COUNT);
 }
 
+/* The same call in less usual ways: none may cost much more for being unusual. */
+static void variants(l4_cap_idx_t task, l4_cap_idx_t gate, l4_cap_idx_t same)
+{
+    enum { FAR_SLOT = 100000 };
+    l4_cap_idx_t far = (l4_cap_idx_t)FAR_SLOT << L4_CAP_SHIFT, thread, high, low;
+
+    thread = party_thread(task, party_utcb(1), party_echo, PARTY_SAME, L4_INVALID_CAP);
+    high = party_gate(party_thread(L4_BASE_TASK_CAP, party_own_utcb(2), party_echo, PARTY_TIMER,
+                                   L4_INVALID_CAP));
+    low = party_gate(party_thread(task, party_utcb(2), party_echo, PARTY_LOW, L4_INVALID_CAP));
+    bench_must(l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP,
+                           l4_obj_fpage(gate, 0, L4_CAP_FPAGE_RWS), l4_map_obj_control(far, 0)),
+               "a far slot");
+    party_settle();
+    bench_row("ipc_same_63", call_and_reply(same, 63));
+    bench_row("ipc_same_0_to_higher", call_and_reply(high, 0));
+    bench_row("ipc_cross_0_to_lower", call_and_reply(low, 0));
+    bench_row("ipc_cross_0_to_thread", call_and_reply(thread, 0));
+    bench_row("ipc_cross_0_far_slot", call_and_reply(far, 0));
+    bench_row("ipc_cross_0_timeout", call_with_timeout(gate));
+}
+
 void measure_ipc(void)
 {
-    static const unsigned lengths[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 48, 62, 63};
     l4_cap_idx_t task = party_task_with_image();
     l4_cap_idx_t cross = party_gate(party_thread(task, party_utcb(0), party_echo, PARTY_SAME,
                                                  L4_INVALID_CAP));
-    l4_cap_idx_t high = party_gate(party_thread(task, party_utcb(1), party_echo, PARTY_TIMER,
-                                                L4_INVALID_CAP));
-    l4_cap_idx_t low = party_gate(party_thread(task, party_utcb(2), party_echo, PARTY_LOW,
-                                               L4_INVALID_CAP));
     l4_cap_idx_t caps = party_gate(party_thread(task, party_utcb(3), taker, PARTY_SAME,
                                                 L4_INVALID_CAP));
     l4_cap_idx_t same = party_gate(party_thread(L4_BASE_TASK_CAP, party_own_utcb(1), party_echo,
@@ -117,13 +148,11 @@ void measure_ipc(void)
     bench_row("ipc_cross_8", call_and_reply(cross, 8));
     bench_row("ipc_cross_63", call_and_reply(cross, 63));
     bench_row("ipc_same_0", call_and_reply(same, 0));
-    bench_row("ipc_same_63", call_and_reply(same, 63));
-    bench_row("ipc_cross_0_to_higher", call_and_reply(high, 0));
-    bench_row("ipc_cross_0_to_lower", call_and_reply(low, 0));
     bench_row("ipc_cap_1", call_with_capability(caps, same));
     bench_row("syscall_null", null_call());
     bench_row("syscall_poll", poll_call());
     bench_row("invoke_min", invocation());
-    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
-        bench_series("ipc_words", lengths[i], call_and_reply(cross, lengths[i]));
+    for (unsigned words = 0; words <= L4_UTCB_GENERIC_DATA_SIZE; words++)
+        bench_series("ipc_words", words, call_and_reply(cross, words));
+    variants(task, cross, same);
 }

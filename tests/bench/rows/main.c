@@ -15,6 +15,7 @@ int main(void)
     measure_maps();
     measure_objects();
     measure_growth();
+    measure_latency();
     bench_calibrate();
     return 0;
 }

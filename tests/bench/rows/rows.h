@@ -8,3 +8,4 @@ void measure_faults(void);
 void measure_maps(void);
 void measure_objects(void);
 void measure_growth(void);
+void measure_latency(void);

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "x86/cpu.h"
 #include "x86/kptr.h"
 
 struct space;
@@ -16,6 +17,7 @@ extern void (*host_pte_watch)(uint64_t *e, uint64_t old, uint64_t value); /* NUL
 extern void (*host_flush_watch)(struct space *s, uint64_t va);
 extern uint64_t host_pte_stores;
 extern uint64_t host_flushes;
+extern uint64_t host_root; /* what CR3 holds; 1: the tables without a user half */
 
 static inline void pte_store(uint64_t *e, uint64_t value)
 {
@@ -33,6 +35,25 @@ static inline uint64_t mmu_phys(const void *pool_addr)
 static inline void *mmu_virt(uint64_t phys)
 {
     return kptr((kref_t)phys);
+}
+
+static inline void mmu_load_root(uint64_t phys)
+{
+    host_root = phys;
+}
+
+static inline void mmu_load_kernel(void)
+{
+    cpu0.root_loaded = 1;
+    mmu_load_root(1);
+}
+
+/* One page of the space that is loaded. */
+static inline void mmu_invlpg(uint64_t va)
+{
+    host_flushes++;
+    if (host_flush_watch)
+        host_flush_watch(NULL, va);
 }
 
 static inline void mmu_flush_page(struct space *s, uint64_t va)

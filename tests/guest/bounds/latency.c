@@ -1,0 +1,6 @@
+/*
+ * bounds/latency.c - how long may an interrupt wait?
+ */
+#include "bounds.h"
+
+const struct test latency_tests[] = {{NULL, NULL}};

@@ -1,0 +1,7 @@
+/*
+ * test_caps.c - to be written
+ */
+int main(void)
+{
+    return 0;
+}
