@@ -1,7 +1,7 @@
 # build.mk - how everything is built: plain non-recursive GNU make
 #
 #   make [all]       kernel, sigma0, root task, region manager, pagers, examples  -> build/
-#   make check       host tests under sanitizers, tidy, ABI golden text           (seconds)
+#   make check       host tests under sanitizers, tidy, ABI golden text, stacks   (seconds)
 #   make test        everything, through pytest and QEMU
 #   make run         the demonstration; APPS= SCRIPT= ROOT= MODULES= HEADLESS=1 CMDLINE= MEM= CPU=
 #   make iso         build/quire.iso for BIOS and UEFI
@@ -30,7 +30,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .SECONDARY:
 .SUFFIXES:
 .PHONY: all check test run iso clean FORCE apps guest tidy abi abi-golden compile_commands.json \
-        host-tests images bench bench-compare bench-images profile
+        host-tests images bench bench-compare bench-images profile stack
 all: images
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
@@ -65,8 +65,10 @@ $(error MODE is debug or release, not $(MODE))
 endif
 cflags-kernel := $(cflags-common) $(frame-pointer-kernel) -Werror -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
     -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
+# Programs start threads with any stack pointer, as L4Re's examples do: code that needs 16 aligns.
+cflags-stack := $(if $(findstring gcc,$(CC)),-mstackrealign,-mstack-alignment=8)
 # The order is the meaning: <l4/...> and <stdio.h> are Quire's own.
-cflags-program := $(cflags-common) -Ilibl4/include -Ilibl4/include/libc -Ilibl4
+cflags-program := $(cflags-common) $(cflags-stack) -Ilibl4/include -Ilibl4/include/libc -Ilibl4
 cflags-user := $(cflags-program) -Werror
 cflags-host := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer \
     -fsanitize=address,undefined -fno-sanitize-recover=all -DQUIRE_CHECKS=1 \
@@ -77,6 +79,7 @@ ldflags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=non
 # ---------------------------------------------------------------- lists
 
 kernel-y :=
+kernel-small-y :=
 libl4-y :=
 rm-y :=
 sigma0-y :=
@@ -148,8 +151,9 @@ base-name = $(notdir $(call strip-slash,$(1)))
 images-y :=
 ifneq ($(kernel-y),)
 $(eval $(call compile-set,kernel,kernel/,$(kernel-y),$(CC) $(cflags-kernel)))
-$(O)/kernel.elf: $(call objects,kernel,$(kernel-y)) kernel/x86/kernel.ld build.mk \
-    $(O)/obj/kernel/list
+$(eval $(call compile-set,kernel-small,kernel/,$(kernel-small-y),$(CC) $(cflags-kernel) -Os))
+$(O)/kernel.elf: $(call objects,kernel,$(kernel-y)) $(call objects,kernel-small,$(kernel-small-y)) \
+    kernel/x86/kernel.ld build.mk $(O)/obj/kernel/list $(O)/obj/kernel-small/list
 	$(call say,LINK,$@)
 	$(Q)$(LD) $(ldflags) -T kernel/x86/kernel.ld -e boot_start -o $@ $(filter %.o,$^)
 # GRUB wants a virtual entry address and translates it; QEMU's -kernel (multiboot 1) wants a 32-bit
@@ -293,7 +297,11 @@ abi:
 abi-golden:
 	$(Q)$(abi-command) --write
 
-check: $(foreach t,$(host-y),$(O)/host/$(t).passed) tidy abi
+stack: $(O)/kernel.elf
+	$(call say,STACK,$<)
+	$(Q)$(PYTHON) tools/stackdepth $<
+
+check: $(foreach t,$(host-y),$(O)/host/$(t).passed) tidy abi stack
 
 test:
 	$(Q)$(PYTHON) tools/test.py $(TESTFLAGS)

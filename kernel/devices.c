@@ -3,6 +3,7 @@
  */
 #include "devices.h"
 
+#include "check.h"
 #include "factory.h"
 #include "gate.h"
 #include "io.h"
@@ -208,9 +209,10 @@ static long debugger_invoke(struct invocation *iv)
         iv->words = 3;
         return 0;
     case L4_DBG_CHECK_OP:
-        return kmem_ok() && ptab_ok(&iv->self->task->space) && io_ok(iv->self->task)
-                   ? 0
-                   : -L4_EINVAL;
+        return check_all();
+    case L4_DBG_KMEM_FAIL_OP:
+        kmem_fail_once(mr[1]);
+        return 0;
     default:
         return -L4_ENOSYS;
     }

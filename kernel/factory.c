@@ -26,26 +26,42 @@ struct args {
     unsigned type[ARGS_MAX];
 };
 
+static inline int item_check(uint32_t ref, uint64_t fp, enum object_type type, unsigned rights,
+                             struct object **o)
+{
+    if (!ref)
+        return -L4_ENOENT;
+    *o = kptr(ref & ~(uint32_t)CAP_RIGHTS);
+    if ((*o)->live_type != type)
+        return -L4_EINVAL;
+    return (ref & fp & rights) == rights ? 0 : -L4_EPERM;
+}
+
+static __attribute__((noinline)) int item_far(const struct task *t, uint64_t fp,
+                                              enum object_type type, unsigned rights,
+                                              struct object **o)
+{
+    const struct cap *c = cap_slot_slow(t, fp >> L4_FPAGE_ADDR_SHIFT);
+
+    return item_check(c ? c->ref : 0, fp, type, rights, o);
+}
+
 int item_object(const struct invocation *iv, unsigned i, enum object_type type, unsigned rights,
                 struct object **o)
 {
-    unsigned at = msgtag_words(iv->tag) + 2 * i;
-    const struct cap *c;
-    uint64_t item, fp;
+    const uint64_t *item = iv->utcb->msg.mr + msgtag_words(iv->tag) + 2 * i;
+    const struct task *t = iv->self->task;
+    uint64_t fp, slot;
 
-    if (i >= msgtag_items(iv->tag))
+    if (i >= msgtag_items(iv->tag) || !(item[0] & L4_ITEM_MAP))
         return -L4_EMSGMISSARG;
-    item = iv->utcb->msg.mr[at];
-    fp = iv->utcb->msg.mr[at + 1];
-    if (!(item & L4_ITEM_MAP) || (fp >> L4_FPAGE_TYPE_SHIFT & 3) != L4_FPAGE_OBJ)
+    fp = item[1];
+    if ((fp >> L4_FPAGE_TYPE_SHIFT & 3) != L4_FPAGE_OBJ)
         return -L4_EMSGMISSARG;
-    c = cap_slot(iv->self->task, fp & ~0xfffUL);
-    if (!c || !c->ref)
-        return -L4_ENOENT;
-    *o = cap_object(c);
-    if ((*o)->type != type || (*o)->dying)
-        return -L4_EINVAL;
-    return (c->ref & fp & CAP_RIGHTS & rights) == rights ? 0 : -L4_EPERM;
+    slot = fp >> L4_FPAGE_ADDR_SHIFT;
+    if (__builtin_expect(slot >= CAPS_PER_PAGE, 0))
+        return item_far(t, fp, type, rights, o);
+    return item_check(t->caps[slot].ref, fp, type, rights, o);
 }
 
 static int decode(const struct invocation *iv, struct args *a)
@@ -143,12 +159,9 @@ static const struct maker {
     long protocol;
     struct object *(*make)(struct invocation *iv, struct args *a, int *err);
 } makers[] = {
-    {L4_PROTO_TASK, make_task},
-    {L4_PROTO_THREAD, make_thread},
-    {L4_PROTO_FACTORY, make_factory},
-    {L4_PROTO_NONE, make_gate},
-    {L4_PROTO_IRQ, make_irq},
-    {L4_PROTO_IRQ_SENDER, make_irq},
+    {L4_PROTO_TASK, make_task},       {L4_PROTO_THREAD, make_thread},
+    {L4_PROTO_FACTORY, make_factory}, {L4_PROTO_NONE, make_gate},
+    {L4_PROTO_IRQ, make_irq},         {L4_PROTO_IRQ_SENDER, make_irq},
     {L4_PROTO_SEMAPHORE, make_irq},
 };
 

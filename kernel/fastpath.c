@@ -18,7 +18,12 @@
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define HOT __attribute__((hot, section(".text.hot")))
+#define NOINLINE __attribute__((noinline))
 
+/* syscall() gives this when self goes on and nothing of it had to be reloaded (entry.S). */
+#define SAME_THREAD ((struct thread *)0)
+
+enum { CAP_BITS_UNUSED = 0xff0 };
 enum { TAG_ITEMS = 0x3f << L4_MSGTAG_ITEMS_SHIFT };
 
 /* No label of the kernel's own protocols: those have a meaning for gates, too. */
@@ -58,14 +63,16 @@ static inline void copy_words(const struct thread *from, struct thread *to, uint
         __asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
 }
 
-/* The message is with t, which runs now. */
+/* The message is with t, which is not current and runs now. */
 static inline struct thread *arrive(struct cpu *c, struct thread *t, uint64_t tag, uint64_t label)
 {
+    struct task *task = t->task;
+
     t->state = THREAD_READY;
     t->regs.rax = tag;
     t->regs.rsi = label;
-    t->task->messages++;
-    sched_load(c, t);
+    task->messages++;
+    sched_load_other(c, t, task);
     return t;
 }
 
@@ -99,12 +106,19 @@ static struct thread *call_gate_items(struct cpu *c, struct thread *self, const 
     return arrive(c, r, tag, label);
 }
 
+static __attribute__((noinline)) struct thread *call_unfinished(struct invocation *iv, long r)
+{
+    iv->self->regs.rax = (uint64_t)iv->tag.raw | L4_SYSCALL_MARK;
+    ipc_invoked(iv, r);
+    return sched_next(cpu0.current);
+}
+
 /*
  * A kernel object answers at once; the thread goes on unless something else came up: whatever
  * makes it impossible (somebody ready, an object dying, a continuation) has set c->resched.
  */
-static HOT struct thread *call_object(struct thread *self, uint64_t label, uint64_t cap_op,
-                                      uint64_t tag, uint32_t ref)
+static HOT NOINLINE struct thread *call_object(struct thread *self, uint64_t label, uint64_t cap_op,
+                                               uint64_t tag, uint32_t ref)
 {
     struct invocation iv = {.self = self,
                             .obj = kptr(ref & ~(uint32_t)CAP_RIGHTS),
@@ -115,22 +129,19 @@ static HOT struct thread *call_object(struct thread *self, uint64_t label, uint6
 
     if ((tag & TAG_ITEMS) && !fits(tag))
         return syscall_slow(self, label, cap_op, tag, 0);
-    self->regs.rax = tag;
     self->regs.rsi = label;
     self->task->invocations++;
     r = object_ops[iv.obj->type]->invoke(&iv);
-    if (!likely(r > INVOKE_SPECIAL && !cpu0.resched)) {
-        ipc_invoked(&iv, r);
-        return sched_next(cpu0.current);
-    }
+    if (__builtin_expect(cpu0.resched, 0) || __builtin_expect(r < INVOKE_SPECIAL, 0))
+        return call_unfinished(&iv, r);
     self->regs.rax = (uint64_t)r << L4_MSGTAG_LABEL_SHIFT | iv.words;
     self->regs.rsi = 0;
-    return self;
+    return SAME_THREAD;
 }
 
 /* Calls of gates and threads that the first shortcut leaves: with items, to the kernel. */
-static HOT struct thread *call(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
-                               uint64_t timeouts)
+static HOT NOINLINE struct thread *call(struct thread *self, uint64_t label, uint64_t cap_op,
+                                        uint64_t tag, uint64_t timeouts)
 {
     unsigned rights;
     struct object *o = lookup(self->task, cap_op, &rights);
@@ -146,8 +157,8 @@ static HOT struct thread *call(struct thread *self, uint64_t label, uint64_t cap
 }
 
 /* Answers that the first shortcut leaves: with items, to page faults. */
-static HOT struct thread *answer(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
-                                 uint64_t timeouts)
+static HOT NOINLINE struct thread *answer(struct thread *self, uint64_t label, uint64_t cap_op,
+                                          uint64_t tag, uint64_t timeouts)
 {
     struct cpu *c = &cpu0;
     struct thread *r = self->caller;
@@ -178,54 +189,67 @@ static inline bool only_words(uint64_t tag)
     return (tag & (L4_MSGTAG_FLAGS | TAG_ITEMS | 1UL << 63)) == L4_SYSCALL_MARK;
 }
 
+static HOT NOINLINE struct thread *call_shortcut(struct thread *self, uint64_t label,
+                                                 uint64_t cap_op, uint64_t tag, uint64_t timeouts)
+{
+    struct cpu *c = &cpu0;
+    uint64_t slot = cap_op >> L4_CAP_SHIFT;
+    uint32_t ref = likely(slot < CAPS_PER_PAGE) ? self->task->caps[slot].ref : 0;
+    const struct gate *g = kptr(ref & ~(uint32_t)CAP_RIGHTS);
+    struct thread *r;
+
+    if (!likely(ref) || (cap_op & CAP_BITS_UNUSED))
+        return syscall_slow(self, label, cap_op, tag, timeouts);
+    if ((unsigned)g->obj.live_type - OBJ_TASK < OBJ_TYPES - OBJ_TASK)
+        return call_object(self, label, cap_op, tag, ref); /* the kernel, at once */
+    if (likely(only_words(tag) && timeouts == 0 && g->obj.live_type == OBJ_GATE)) {
+        r = g->thread;
+        if (likely(r && r->state == THREAD_RECV_ANY && can_run_now(c, r))) {
+            copy_words(self, r, tag);
+            self->state = THREAD_RECV_REPLY;
+            self->partner = r;
+            r->caller = self;
+            return arrive(c, r, tag ^ L4_SYSCALL_MARK, g->label | (ref & 3));
+        }
+    }
+    return call(self, label, cap_op, tag, timeouts);
+}
+
+static HOT NOINLINE struct thread *answer_shortcut(struct thread *self, uint64_t label,
+                                                   uint64_t cap_op, uint64_t tag, uint64_t timeouts)
+{
+    struct cpu *c = &cpu0;
+    struct thread *r = self->caller;
+
+    if (__builtin_expect((uint16_t)timeouts != 0, 0))
+        return syscall_slow(self, label, cap_op, tag, timeouts);
+    if (likely(only_words(tag) && r && r->message == MESSAGE_UTCB && !r->deadline &&
+               list_empty(&self->senders) && can_run_now(c, r))) {
+        copy_words(self, r, tag);
+        self->state = THREAD_RECV_ANY;
+        self->caller = NULL;
+        r->partner = NULL;
+        return arrive(c, r, tag ^ L4_SYSCALL_MARK, 0);
+    }
+    return answer(self, label, cap_op, tag, timeouts);
+}
+
 HOT struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
                            uint64_t timeouts)
 {
-    struct cpu *c = &cpu0;
+    unsigned op = cap_op & L4_SYSF_MASK;
 
-    if (!likely((tag & L4_MSGTAG_FLAGS) == L4_SYSCALL_MARK && !(self->flags & THREAD_NO_SHORTCUT)))
+    if (!likely((tag & L4_MSGTAG_FLAGS) == L4_SYSCALL_MARK) || (self->flags & THREAD_NO_SHORTCUT))
         return syscall_slow(self, label, cap_op, tag, timeouts);
-    if ((cap_op & 0xfff) == L4_SYSF_CALL) {
-        uint64_t slot = cap_op >> L4_CAP_SHIFT;
-        uint32_t ref = likely(slot < CAPS_PER_PAGE) ? self->task->caps[slot].ref : 0;
-        const struct gate *g = kptr(ref & ~(uint32_t)CAP_RIGHTS);
-        struct thread *r;
-
-        if (!likely(ref))
-            return syscall_slow(self, label, cap_op, tag, timeouts);
-        if (object_live_type(&g->obj) - OBJ_TASK < OBJ_TYPES - OBJ_TASK)
-            return call_object(self, label, cap_op, tag, ref); /* the kernel, at once */
-        if (likely(only_words(tag) && timeouts == 0 && object_live_type(&g->obj) == OBJ_GATE)) {
-            r = g->thread;
-            if (likely(r && r->state == THREAD_RECV_ANY && can_run_now(c, r))) {
-                copy_words(self, r, tag);
-                self->state = THREAD_RECV_REPLY;
-                self->partner = r;
-                r->caller = self;
-                return arrive(c, r, tag ^ L4_SYSCALL_MARK, g->label | (ref & 3));
-            }
-        }
-        return call(self, label, cap_op, tag, timeouts);
-    }
-    if ((cap_op & L4_SYSF_MASK) == L4_SYSF_REPLY_AND_WAIT && (uint16_t)timeouts == 0) {
-        struct thread *r = self->caller;
-
-        if (likely(only_words(tag) && r && r->message == MESSAGE_UTCB && !r->deadline &&
-                   list_empty(&self->senders) && can_run_now(c, r))) {
-            copy_words(self, r, tag);
-            self->state = THREAD_RECV_ANY;
-            self->caller = NULL;
-            r->partner = NULL;
-            return arrive(c, r, tag ^ L4_SYSCALL_MARK, 0);
-        }
-        return answer(self, label, cap_op, tag, timeouts);
-    }
-    if ((cap_op & L4_SYSF_MASK) == L4_SYSF_NONE) { /* neither phase: nothing to do */
-        self->regs.rax = 0;
-        self->regs.rsi = 0;
-        return self;
-    }
-    return syscall_slow(self, label, cap_op, tag, timeouts);
+    if (op == L4_SYSF_CALL)
+        return call_shortcut(self, label, cap_op, tag, timeouts);
+    if (op == L4_SYSF_REPLY_AND_WAIT)
+        return answer_shortcut(self, label, cap_op, tag, timeouts);
+    if (op != L4_SYSF_NONE)
+        return syscall_slow(self, label, cap_op, tag, timeouts);
+    self->regs.rax = 0; /* neither phase: nothing to do */
+    self->regs.rsi = 0;
+    return SAME_THREAD;
 }
 
 HOT struct thread *fault_shortcut(struct thread *t)

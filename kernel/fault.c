@@ -158,6 +158,8 @@ static void report(const struct thread *t)
 {
     const struct regs *r = &t->regs;
 
+    if (t->task->obj.dying)
+        return; /* no news: its handler was taken apart before it */
     klog("fault: thread %u of task %u stopped: trap %lu, error 0x%lx, ip 0x%lx, sp 0x%lx, "
          "address 0x%lx: nobody handles it\n",
          t->obj.id, t->task->obj.id, r->vector, r->err, r->rip, r->rsp,
@@ -174,8 +176,9 @@ static void report(const struct thread *t)
  * another fault fail, and so on, and only the ready queue is as long as such a chain. */
 void fault_failed(struct thread *t)
 {
-    if (t->message == MESSAGE_FAULT) {
-        t->regs.vector = TRAP_PAGE_FAULT;
+    if (t->message == MESSAGE_FAULT || t->message == MESSAGE_IO_FAULT) {
+        if (t->message == MESSAGE_FAULT) /* the other is the #GP that it began as */
+            t->regs.vector = TRAP_PAGE_FAULT;
         begin_exception(t);
         fault_or_call_again(t);
         return;

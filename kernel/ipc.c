@@ -104,7 +104,8 @@ static bool accepts(const struct thread *r, const struct thread *s)
     }
 }
 
-/* Take a waiting receiver out of where it waits. */
+/* Take a waiting receiver out of where it waits. It accepts nothing else from now on: what fails
+ * on the way (an older call that ends) may become a message to the same receiver. */
 static void stop_waiting(struct thread *r)
 {
     timeout_cancel(r);
@@ -112,6 +113,7 @@ static void stop_waiting(struct thread *r)
         list_del(&r->link);
     if (r->state == THREAD_RECV_REPLY && r->partner && r->partner->caller == r)
         r->partner->caller = NULL;
+    r->state = THREAD_READY;
 }
 
 static void receive(struct ipc *ipc, struct thread *from, bool any);
@@ -122,7 +124,12 @@ static struct thread *receive_phase(struct thread *t)
     struct ipc ipc = {t, t->send_op, t->timeouts, {0}};
 
     t->cont = NULL;
-    receive(&ipc, NULL, true);
+    if (t->flags & THREAD_CANCEL) {
+        t->flags &= (uint8_t)~THREAD_CANCEL;
+        ipc_fail(t, L4_IPC_RECANCELED);
+    } else {
+        receive(&ipc, NULL, true);
+    }
     return cpu0.current;
 }
 
@@ -149,6 +156,19 @@ static void wait_for_reply(struct thread *self, struct thread *server)
         timeout_set(self, timeout);
 }
 
+/* The sending phase of a send and wait is over. Nobody may find the thread between the two phases:
+ * a partner that has got its answer and sends again, without waiting, has to be heard. Only when
+ * there is a message to take already, that is done when the thread runs. */
+static void wait_next(struct thread *t)
+{
+    struct ipc ipc = {t, t->send_op, t->timeouts, {0}};
+
+    if (list_empty(&t->senders))
+        receive(&ipc, NULL, true);
+    else
+        t->cont = receive_phase;
+}
+
 void ipc_sent(struct thread *from, struct thread *to, l4_msgtag_t tag, unsigned error)
 {
     uint64_t label = from->send_label;
@@ -172,8 +192,8 @@ void ipc_sent(struct thread *from, struct thread *to, l4_msgtag_t tag, unsigned 
     from->partner = NULL;
     result(from, 0, 0);
     if (op & L4_SYSF_RECV)
-        from->cont = receive_phase;
-    if (from != cpu0.current)
+        wait_next(from);
+    if (from->state == THREAD_READY && from != cpu0.current)
         sched_ready(from);
 }
 
@@ -258,9 +278,7 @@ void ipc_wait_in(struct thread *t, struct link *queue)
 
 bool ipc_is_call(const struct thread *t)
 {
-    unsigned op = t->regs.rdx & L4_SYSF_MASK;
-
-    return op == L4_SYSF_NONE || op == L4_SYSF_CALL;
+    return (t->regs.rdx & L4_SYSF_MASK) == L4_SYSF_CALL;
 }
 
 static void send_to_gate(struct ipc *ipc, struct gate *g, unsigned rights)
@@ -390,8 +408,6 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
     struct object *o = NULL;
     unsigned rights;
 
-    if (!ipc->op) /* no operation bits: a call */
-        ipc->op = L4_SYSF_CALL;
     if (msgtag_words(ipc->tag) + 2 * msgtag_items(ipc->tag) > LIMIT_WORDS) {
         ipc_fail(self, L4_IPC_SEMSGCUT);
     } else if (self->flags & THREAD_CANCEL) {
@@ -415,7 +431,7 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
         }
         receive(ipc, o ? thread_of(o) : NULL, false);
     } else {
-        ipc_fail(self, L4_IPC_ENOT_EXISTENT); /* a reply that does not send */
+        result(self, 0, 0); /* neither phase: nothing to do */
     }
 }
 

@@ -30,6 +30,7 @@ static struct {
     kref_t clean;
     uint32_t clean_count;
     uint64_t fail_count;
+    bool fail_once;
     struct slab *slabs;
 } kmem;
 
@@ -90,13 +91,20 @@ void kmem_fail_nth(uint64_t n)
 {
     kmem_fail_every = n;
     kmem.fail_count = 0;
+    kmem.fail_once = false;
+}
+
+void kmem_fail_once(uint64_t n)
+{
+    kmem_fail_nth(n);
+    kmem.fail_once = true;
 }
 
 bool kmem_fail_now(void)
 {
     if (!kmem_fail_every || ++kmem.fail_count < kmem_fail_every)
         return false;
-    kmem.fail_count = 0;
+    kmem_fail_nth(kmem.fail_once ? 0 : kmem_fail_every);
     return true;
 }
 
@@ -331,6 +339,13 @@ void slab_free_slow(struct slab *s, struct quota *q, void *obj)
         s->keep = 1;
         kmem.kept++;
     }
+}
+
+void *kmem_next_page(const void *page)
+{
+    uint64_t frame = page ? (kref(page) >> 12) + 1 : kmem.first;
+
+    return frame < kmem.first + kmem.frames ? frame_addr(frame) : NULL;
 }
 
 /* K2 and K3 for one slab. */

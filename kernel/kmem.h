@@ -97,9 +97,14 @@ void kmem_stats(uint64_t *total, uint64_t *free, uint64_t *low);
 /* Every n-th allocation (page or object) fails from now on; 0: none. How exhaustion is tested at
  * each place. */
 void kmem_fail_nth(uint64_t n);
+/* Only the n-th one from now on fails; 0: none. */
+void kmem_fail_once(uint64_t n);
 extern uint64_t kmem_fail_every;
 /* Count an allocation; true: it has to fail. */
 bool kmem_fail_now(void);
+
+/* All pages of the pool in order, whatever their state: NULL begins, and ends. */
+void *kmem_next_page(const void *page);
 
 /* K1..K5 of kmem.c, time proportional to the pool. */
 bool kmem_ok(void);
@@ -130,7 +135,7 @@ void slab_free_slow(struct slab *s, struct quota *q, void *obj);
  * An object charged s->size bytes to q (slab pages themselves are the pool's slack), or NULL. As
  * it was freed, but for its first two bytes; one never used before is zero but for those.
  */
-static inline void *slab_take(struct slab *s, struct quota *q)
+static inline __attribute__((always_inline)) void *slab_take(struct slab *s, struct quota *q)
 {
     struct kpage *d;
     uint16_t *obj;
@@ -160,11 +165,12 @@ static inline void *slab_alloc(struct slab *s, struct quota *q)
     return obj;
 }
 
-static inline void slab_free(struct slab *s, struct quota *q, void *obj)
+/* size: s->size, where the caller knows it. */
+static inline void slab_free_sized(struct slab *s, struct quota *q, void *obj, uint64_t size)
 {
     struct kpage *d = kmem_desc(obj);
 
-    kassert(d->kind == KPAGE_SLAB && d->owner == kref(s));
+    kassert(d->kind == KPAGE_SLAB && d->owner == kref(s) && size == s->size);
     if (__builtin_expect(d->hint == KPAGE_FULL, 0) || __builtin_expect(d->live <= 1, 0)) {
         slab_free_slow(s, q, obj);
         return;
@@ -172,5 +178,10 @@ static inline void slab_free(struct slab *s, struct quota *q, void *obj)
     *(uint16_t *)obj = d->hint;
     d->hint = (uint16_t)(((uintptr_t)obj & (KPAGE_SIZE - 1)) / 8);
     d->live--;
-    quota_give(q, s->size);
+    quota_give(q, size);
+}
+
+static inline void slab_free(struct slab *s, struct quota *q, void *obj)
+{
+    slab_free_sized(s, q, obj, s->size);
 }

@@ -7,6 +7,9 @@ enum {
     /* Steps of a long operation (entries mapped or removed, slots emptied) between two looks at
      * the interrupts: about 5,000 instructions. */
     LIMIT_STEPS = 48,
+    /* Walks over the mapping database that are preempted at a time; every step that takes a
+     * mapping away while there are any looks at all of them. One more finishes the oldest. */
+    LIMIT_WALKS = 16,
     /* Fixed priorities; a bitmap of four words finds the highest. */
     LIMIT_PRIORITIES = 256,
     /* Buckets of the timeout wheel: one tick each. */

@@ -8,14 +8,16 @@
 #include "kassert.h"
 #include "trace.h"
 
+#define NOINLINE __attribute__((noinline))
+
 static unsigned space_order(unsigned type)
 {
     return type == L4_FPAGE_IO ? L4_WHOLE_IOADDRESS_SPACE : L4_WHOLE_ADDRESS_SPACE;
 }
 
 /* Ports keep their number, so there is no hot spot: what both windows name is mapped. */
-static void ports_meet(struct map_request *r, uint64_t base, unsigned order, uint64_t window_base,
-                       unsigned window_order)
+static NOINLINE void ports_meet(struct map_request *r, uint64_t base, unsigned order,
+                                uint64_t window_base, unsigned window_order)
 {
     unsigned large = order > window_order ? order : window_order;
     struct meeting m = fpage_meet(base, order, window_base, window_order, 0);
@@ -25,6 +27,19 @@ static void ports_meet(struct map_request *r, uint64_t base, unsigned order, uin
     r->order = m.order < L4_WHOLE_IOADDRESS_SPACE ? m.order : L4_WHOLE_IOADDRESS_SPACE;
     r->empty = align_down(base, large) != align_down(window_base, large) ||
                (r->rights & L4_FPAGE_RW) != L4_FPAGE_RW;
+}
+
+static NOINLINE void meet(struct map_request *r, uint64_t base, unsigned order,
+                          uint64_t window_base, unsigned window_order, uint64_t hot_spot)
+{
+    struct meeting m = fpage_meet(base, order, window_base, window_order, hot_spot);
+
+    r->src = m.src;
+    r->dst = m.dst;
+    r->order = m.order;
+    r->empty = r->type == L4_FPAGE_MEMORY && (m.order < L4_PAGESHIFT || !(r->rights & L4_FPAGE_R));
+    if (m.order > space_order(r->type))
+        r->order = space_order(r->type);
 }
 
 void map_request_init(struct map_request *r, struct task *from, struct task *to, uint64_t item,
@@ -44,23 +59,15 @@ void map_request_init(struct map_request *r, struct task *from, struct task *to,
     r->mapped = 0;
     if (type == L4_FPAGE_IO) {
         ports_meet(r, base, order, window_base >> unit, window_order);
-        return;
-    }
-    if (window_order == L4_WHOLE_ADDRESS_SPACE && order < L4_WHOLE_ADDRESS_SPACE) {
+    } else if (window_order < L4_WHOLE_ADDRESS_SPACE || order == L4_WHOLE_ADDRESS_SPACE) {
+        meet(r, base, order, window_base >> unit, window_order, hot_spot);
+    } else {
         /* The window rule where the receiver takes it wherever the sender says. */
         r->src = base >> order << order;
         r->dst = hot_spot >> order << order;
         r->order = order;
-    } else {
-        struct meeting m = fpage_meet(base, order, window_base >> unit, window_order, hot_spot);
-
-        r->src = m.src;
-        r->dst = m.dst;
-        r->order = m.order;
+        r->empty = type == L4_FPAGE_MEMORY && (order < L4_PAGESHIFT || !(r->rights & L4_FPAGE_R));
     }
-    r->empty = type == L4_FPAGE_MEMORY && (r->order < L4_PAGESHIFT || !(r->rights & L4_FPAGE_R));
-    if (r->order > space_order(type))
-        r->order = space_order(type);
 }
 
 int map_run(struct map_request *r)

@@ -8,6 +8,7 @@
 #include "limits.h"
 #include "map.h"
 #include "sched.h"
+#include "walk.h"
 
 static void cut(struct mapping *m)
 {
@@ -28,18 +29,23 @@ static void forget(struct mapping *m)
     mapdb_remove(m, cap_task(c)->space.quota);
 }
 
-static bool revoke_below(struct mapping *m)
+/* Everything below root; false: preempted. */
+static bool revoke_below(struct mapping *root)
 {
-    struct mapping *c;
+    struct mapping *top = root, *c;
+    enum mapdb_todo todo;
 
-    for (unsigned step = 1; (c = mapdb_child(m)) != NULL; step++) {
-        if (!mapping_dying(c))
+    for (unsigned step = 1; (todo = mapdb_todo(root, &top, &c)) != MAPDB_DONE; step++) {
+        if (todo == MAPDB_CUT)
             cut(c);
-        if (!mapdb_lift(c))
+        else if (todo == MAPDB_FORGET)
             forget(c);
-        if (step % LIMIT_STEPS == 0 && sched_preempt())
+        if (step % LIMIT_STEPS == 0 && mapdb_child(root) && sched_preempt()) {
+            root->parts |= MAPPING_HELD;
             return false;
+        }
     }
+    root->parts &= ~(kref_t)MAPPING_HELD;
     return true;
 }
 
@@ -53,14 +59,6 @@ bool cap_revoke(struct cap *c)
         return false;
     forget(m);
     return true;
-}
-
-static bool is_ancestor(const struct mapping *a, const struct mapping *m)
-{
-    for (; m; m = mapping_parent(m))
-        if (a == m)
-            return true;
-    return false;
 }
 
 /* The receiver's node takes the sender's place. */
@@ -84,6 +82,7 @@ static int map_one(struct map_request *r, struct cap *from, uint64_t slot)
     unsigned rights = from->ref & CAP_RIGHTS & r->rights;
     struct mapping *parent = kptr(from->node), *m;
     struct cap *to;
+    int above;
 
     if (slot >= L4_CAP_SLOTS || !rights)
         return 0;
@@ -98,8 +97,9 @@ static int map_one(struct map_request *r, struct cap *from, uint64_t slot)
                 r->mapped++;
                 return 0;
             }
-            if (is_ancestor(m, parent))
-                return 0;
+            above = walk_is_ancestor(m, parent);
+            if (above)
+                return above < 0 ? MAP_PREEMPTED : 0;
         }
         if (!cap_revoke(to))
             return MAP_PREEMPTED;
@@ -138,17 +138,15 @@ int map_caps(struct map_request *r)
     return 0;
 }
 
-/* Rights taken away below m, and from m's own slot if `self`. */
-static void downgrade(struct mapping *m, unsigned rights, bool self)
+/* Rights taken away from a slot on the walk's way. */
+static enum walk_visit downgrade(struct walk *k, unsigned *step)
 {
-    struct mapwalk w = mapwalk_start(m);
+    struct cap *c = kptr(k->at.at->entry);
 
-    do {
-        struct cap *c = kptr(w.at->entry);
-
-        if (!w.up && !mapping_dying(w.at) && (self || w.at != m))
-            c->ref &= ~(uint32_t)(rights & CAP_RIGHTS);
-    } while (mapwalk_move(&w));
+    (void)step;
+    if (!mapping_dying(k->at.at) && (k->self || k->at.at != k->at.root))
+        c->ref &= ~(uint32_t)k->rights;
+    return WALK_ON;
 }
 
 static int unmap_one(struct unmap_request *u, struct cap *c)
@@ -156,6 +154,7 @@ static int unmap_one(struct unmap_request *u, struct cap *c)
     unsigned rights = u->fp.raw & CAP_RIGHTS;
     struct mapping *m = kptr(c->node);
     bool all = u->mask & L4_FP_ALL_SPACES;
+    struct walk k = {.visit = downgrade, .rights = rights, .self = all};
     bool del = (u->mask & L4_FP_DELETE_OBJ) == L4_FP_DELETE_OBJ;
 
     if (del && (c->ref & L4_CAP_FPAGE_D) && !cap_object(c)->dying) {
@@ -163,9 +162,8 @@ static int unmap_one(struct unmap_request *u, struct cap *c)
         return 0;
     }
     if (!(rights & L4_CAP_FPAGE_R)) {
-        if (rights)
-            downgrade(m, rights, all);
-        return 0;
+        k.at = mapwalk_start(m);
+        return rights ? walk_run(&k, &u->status) : 0;
     }
     return (all ? cap_revoke(c) : revoke_below(m)) ? 0 : MAP_PREEMPTED;
 }

@@ -17,16 +17,9 @@
 #include "trace.h"
 
 /* Attributes of a send item (abi/msg.h). */
-enum { ATTRIBUTES_GIVEN = 0x10, ATTRIBUTES_CACHED = 0x20, ATTRIBUTES_BUFFERED = 0x40 };
+#define NOINLINE __attribute__((noinline))
 
-/* Is `a` m itself or one of those m stems from? */
-static bool is_ancestor(const struct mapping *a, const struct mapping *m)
-{
-    for (; m; m = mapping_parent(m))
-        if (a == m)
-            return true;
-    return false;
-}
+enum { ATTRIBUTES_GIVEN = 0x10, ATTRIBUTES_CACHED = 0x20, ATTRIBUTES_BUFFERED = 0x40 };
 
 /* The largest page that source leaf, both addresses and what is left allow. */
 static unsigned common_level(uint64_t src, uint64_t dst, uint64_t left, unsigned level)
@@ -41,18 +34,26 @@ static unsigned common_level(uint64_t src, uint64_t dst, uint64_t left, unsigned
     return level;
 }
 
-/* Something is at the destination already: cases (a) and (c) of the interface leave it there
- * (1), otherwise it is unmapped (0, or MAP_PREEMPTED as -1). */
-static int make_room(struct map_request *r, uint64_t va, unsigned level, struct mapping *src,
-                     uint64_t frame, unsigned rights)
+enum room {
+    ROOM_MADE,
+    ROOM_NONE,    /* rights were added in place, or nothing is to be done there */
+    ROOM_SMALLER, /* a page of this size cannot be there, smaller ones can */
+    ROOM_PREEMPTED,
+};
+
+/* Something is at the destination already: cases (a) and (c) of the interface leave it there,
+ * otherwise it is unmapped. */
+static enum room make_room(struct map_request *r, uint64_t va, unsigned level, struct mapping *src,
+                           uint64_t frame, unsigned rights)
 {
     struct unmap_request u = {.task = r->to, .mask = L4_FP_ALL_SPACES};
     unsigned there_level;
     pte_t *there = ptab_find(&r->to->space, va, &there_level);
-    struct mapping *m = there ? ptab_mapping(there) : NULL;
+    struct mapping *m = there ? ptab_owner(there) : NULL;
+    int above;
 
-    if (there && !m)
-        return 1; /* kernel-user memory is never covered */
+    if (there && !m) /* kernel-user memory is never covered, but what lies around it may be */
+        return level > there_level ? ROOM_SMALLER : ROOM_NONE;
     if (m && !mapping_dying(m) &&
         frame_of(*there, there_level) == (frame & ~((1UL << ptab_shift(there_level)) - 1))) {
         if (m->parent == kref(src) && there_level == level) {
@@ -61,13 +62,14 @@ static int make_room(struct map_request *r, uint64_t va, unsigned level, struct 
             ptab_set(there, (old | (add & PTE_W)) & (~PTE_NX | add));
             mmu_flush_page(&r->to->space, va);
             r->mapped++;
-            return 1;
+            return ROOM_NONE;
         }
-        if (is_ancestor(m, src))
-            return 1;
+        above = walk_is_ancestor(m, src);
+        if (above)
+            return above < 0 ? ROOM_PREEMPTED : ROOM_NONE;
     }
     u.fp.raw = L4_FPAGE_RWX;
-    return unmap_memory(&u, va, ptab_shift(level)) == MAP_PREEMPTED ? -1 : 0;
+    return unmap_memory(&u, va, ptab_shift(level)) == MAP_PREEMPTED ? ROOM_PREEMPTED : ROOM_MADE;
 }
 
 /* PF-8: the kernel writes the receiver's page-table entry. */
@@ -101,19 +103,42 @@ static int enter(struct map_request *r, pte_t *e, struct mapping *parent, unsign
 static int grant(struct map_request *r, pte_t *e, pte_t *from, pte_t value)
 {
     struct mapping *m = ptab_mapping(from);
-    struct unmap_request u = {.fp = {~r->rights & (L4_FPAGE_W | L4_FPAGE_X)}};
+    unsigned lost = ~r->rights & (L4_FPAGE_W | L4_FPAGE_X);
+    uint64_t size = 1UL << ptab_shift(mapping_level(m));
 
     if (!mapdb_move(m, kref(e), r->from->space.quota, r->to->space.quota)) {
         ptab_trim(e);
         return -L4_ENOMEM;
     }
-    if (u.fp.raw)
-        downgrade_below(&u, m); /* children never have more than their parent */
     enter_page(r, e, value | (*from & PTE_AD), m);
     ptab_clear(from);
     mmu_flush_page(&r->from->space, r->src + r->done);
     ptab_drop(from);
-    return 0;
+    if (!lost || !downgrade_below(m, lost)) /* children never have more than their parent */
+        return 0;
+    r->done += size; /* what is left to be done is the first thing when the call goes on */
+    return MAP_PREEMPTED;
+}
+
+/* The entry of `level` for dst, free: *e, with ROOM_MADE. Or -L4_ENOMEM, or another enum room. */
+static int free_entry(struct map_request *r, pte_t *s, uint64_t dst, unsigned level, pte_t value,
+                      pte_t **e)
+{
+    for (bool tried = false;; tried = true) {
+        struct mapping *m = ptab_owner(s);
+        int err = ptab_reach(&r->to->space, dst, level, true, e);
+
+        if (err ? err != -L4_EEXIST : !ptab_occupied(*e))
+            return err;
+        if (tried && err) /* all mappings are gone: it is kernel-user memory */
+            return ROOM_SMALLER;
+        err = make_room(r, dst, level, m, frame_of(value, level), rights_of(value));
+        if (err != ROOM_MADE)
+            return err;
+        m = ptab_owner(s); /* what had to go may have been where the source came from */
+        if (!m || mapping_dying(m))
+            return ROOM_NONE;
+    }
 }
 
 /* One leaf of the source, or as much of it as fits. *size: bytes dealt with; *dst_entry: the new
@@ -124,29 +149,27 @@ static int map_leaf(struct map_request *r, pte_t *s, unsigned level, uint64_t *s
     uint64_t src = r->src + r->done, dst = r->dst + r->done;
     unsigned to_level = common_level(src, dst, r->end - r->done, level);
     uint64_t offset = src & ((1UL << ptab_shift(level)) - 1);
-    struct mapping *m = ptab_mapping(s);
-    pte_t value = (*s & r->keep) | r->add | (to_level > 1 ? PTE_PS : 0);
-    pte_t *e;
+    struct mapping *m = ptab_owner(s);
+    pte_t value, *e;
     int err;
 
     *size = 1UL << ptab_shift(to_level);
-    if (!m || mapping_dying(m) || dst >= L4_USER_END || dst + *size > L4_USER_END)
+    if (!m || mapping_dying(m) || dst >= L4_USER_END)
         return 0;
-    value += offset; /* which part of a larger source page */
-    while ((err = ptab_reach(&r->to->space, dst, to_level, true, &e)) == -L4_EEXIST ||
-           (!err && ptab_occupied(e))) {
-        err = make_room(r, dst, to_level, m, frame_of(value, to_level), rights_of(value));
-        if (err)
-            return err < 0 ? MAP_PREEMPTED : 0;
-        m = ptab_mapping(s); /* what had to go may have been where the source came from */
-        if (!m || mapping_dying(m))
-            return 0;
+    for (err = ROOM_SMALLER; err == ROOM_SMALLER; to_level -= err == ROOM_SMALLER) {
+        *size = 1UL << ptab_shift(to_level);
+        if (dst + *size > L4_USER_END)
+            continue;
+        value = (*s & r->keep & ~(pte_t)PTE_PS) | r->add | (to_level > 1 ? PTE_PS : 0);
+        value += offset; /* which part of a larger source page */
+        err = free_entry(r, s, dst, to_level, value, &e);
     }
     if (err)
-        return err;
+        return err < 0 ? err : err == ROOM_PREEMPTED ? MAP_PREEMPTED : 0;
     *dst_entry = e;
-    if (r->grant && to_level == level)
+    if (r->grant && to_level == mapping_level(m))
         return grant(r, e, s, value);
+    offset = src & ((1UL << ptab_shift(mapping_level(m))) - 1); /* m may have been split */
     return enter(r, e, m, to_level, offset >> 12, value);
 }
 
@@ -159,9 +182,11 @@ static unsigned map_neighbours(struct map_request *r, pte_t *s, pte_t *d, unsign
     struct ptab_run from = ptab_run(s), to = ptab_run(d);
     struct quota *q = r->to->space.quota;
     uint64_t left = (r->end - r->done) >> L4_PAGESHIFT;
+    uint64_t room = (L4_USER_END - r->dst - r->done) >> L4_PAGESHIFT;
     unsigned i, n = steps;
 
     n = n < left ? n : (unsigned)left;
+    n = n < room ? n : (unsigned)room;
     n = n < ptab_run_length(&from) ? n : ptab_run_length(&from);
     n = n < ptab_run_length(&to) ? n : ptab_run_length(&to);
     if (!from.nodes || !to.nodes || from.desc->level != 1 || to.desc->level != 1)
@@ -172,8 +197,10 @@ static unsigned map_neighbours(struct map_request *r, pte_t *s, pte_t *d, unsign
 
         if (to.e[i] || to.nodes[i])
             break; /* overmap: not here */
-        if (!(v & PTE_P) || !from.nodes[i])
+        if (!(v & PTE_P) || (v & PTE_KU))
             continue;
+        if (!from.nodes[i])
+            break; /* of a split superpage */
         m = mapping_new(q, 1 | MAPPING_MEMORY);
         if (!m) {
             *err = -L4_ENOMEM;
@@ -200,7 +227,7 @@ static void entry_masks(struct map_request *r)
         r->add |= (r->attributes & ATTRIBUTES_BUFFERED) ? PTE_PWT : PTE_PCD | PTE_PWT;
 }
 
-static int map_range(struct map_request *r)
+static NOINLINE int map_range(struct map_request *r)
 {
     uint64_t mapped = r->mapped;
     unsigned step = 0, level;
@@ -239,8 +266,8 @@ static int map_range(struct map_request *r)
 }
 
 /* One small page into an empty entry, both tables at hand or not: what most messages and faults
- * ask for. Negative: an error; 1: done; 0: not that simple. */
-static int map_page(struct map_request *r)
+ * ask for; what is not that simple is left to map_range(). */
+static NOINLINE int map_page(struct map_request *r)
 {
     struct space *to = &r->to->space;
     struct mapping *m, *parent;
@@ -249,22 +276,22 @@ static int map_page(struct map_request *r)
     struct ptab_run run;
 
     if (r->src >= L4_USER_END || r->dst >= L4_USER_END)
-        return 0;
+        return map_range(r);
     s = ptab_find_near(&r->from->space, r->src, &level);
     if (!s || level != 1 || !(*s & PTE_P))
-        return 0;
+        return map_range(r);
     parent = ptab_mapping(s);
     if (!parent) /* kernel-user memory */
-        return 0;
+        return map_range(r);
     d = ptab_near(to, r->dst);
     if (!d || !kmem_desc(d)->nodes) {
         if (ptab_reach(to, r->dst, 1, true, &d) != 0)
-            return 0;
+            return map_range(r);
         ptab_remember(to, d);
     }
     run = ptab_run(d);
     if (*d || run.nodes[0])
-        return 0;
+        return map_range(r);
     m = mapping_new(to->quota, 1 | MAPPING_MEMORY);
     if (!m) {
         ptab_trim(d);
@@ -276,19 +303,18 @@ static int map_page(struct map_request *r)
     trace(L4_TRACE_MAP, r->dst | L4_PAGESHIFT, *s & PTE_FRAME, r->to->obj.id);
     r->to->pages_mapped++;
     r->mapped++;
-    return 1;
+    r->done = r->end;
+    return 0;
 }
 
 int map_memory(struct map_request *r)
 {
-    int done = 0;
-
     r->end = r->order >= 47 ? L4_USER_END : 1UL << r->order;
     entry_masks(r);
+    if (__builtin_expect(mapdb_walks != NULL, 0) && walk_finish() == MAP_PREEMPTED)
+        return MAP_PREEMPTED;
     if (r->order == L4_PAGESHIFT && !r->grant)
-        done = map_page(r);
-    if (done)
-        return done < 0 ? done : 0;
+        return map_page(r);
     return map_range(r);
 }
 

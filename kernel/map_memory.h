@@ -5,6 +5,8 @@
 
 #include "map.h"
 #include "ptab.h"
+#include "trace.h"
+#include "walk.h"
 
 enum { PTE_AD = PTE_A | PTE_D };
 
@@ -51,5 +53,26 @@ static inline unsigned status_of(unsigned ad)
     return (ad & MAPPING_AD) >> 4;
 }
 
-/* Take the rights in u->fp from everything below m; u->status collects accessed and dirty. */
-void downgrade_below(struct unmap_request *u, struct mapping *m);
+/* m and everything below it goes; *status: what all of them knew of accesses. False: preempted. */
+bool revoke_all(struct mapping *m, unsigned *status);
+
+/* Count and trace that an entry goes. */
+static inline void note_unmap(struct space *s, pte_t *e, pte_t old, unsigned level)
+{
+    task_of_space(s)->pages_unmapped++;
+    trace(L4_TRACE_UNMAP, ptab_va(e) | ptab_shift(level), old & PTE_FRAME,
+          task_of_space(s)->obj.id);
+}
+
+/* ---- split.c: superpage mappings of which parts are gone ---- */
+
+/* Nothing is left of a split mapping. */
+bool split_empty(const struct mapping *m);
+/* Clear some entries of a split mapping, a bounded number. */
+void split_cut_piece(struct mapping *m);
+/* What a walk does with each mapping. */
+enum walk_visit split_revoke(struct walk *k, unsigned *step);
+enum walk_visit split_downgrade(struct walk *k, unsigned *step);
+
+/* Take rights from everything below m, at once or (MAP_PREEMPTED) when walk_finish() says so. */
+int downgrade_below(struct mapping *m, unsigned rights);

@@ -14,6 +14,7 @@ struct slab mapping_slab;
 void mapdb_init(void)
 {
     slab_init(&mapping_slab, "mapping", sizeof(struct mapping));
+    mapdb_walks = NULL;
 }
 
 static inline struct part *parts_of(const struct mapping *m)
@@ -203,46 +204,77 @@ bool mapdb_move(struct mapping *m, kref_t new_entry, struct quota *from, struct 
     return true;
 }
 
-/* The first child in the table of parts of a part. */
-static struct mapping *first_in_small(const struct part *table, unsigned i)
+/* ---- walks ---- */
+
+struct mapwalk *mapdb_walks;
+
+/* Which parts of m a walk looks at: [first, end) in its own table, and in those of its parts. */
+struct window {
+    unsigned first, end;
+    unsigned small_first, small_end;
+};
+
+static struct window window_of(const struct mapwalk *w, const struct mapping *m)
 {
-    while (i < MAPPING_PARTS && !table[i].child)
+    struct window v = {0, MAPPING_PARTS, 0, MAPPING_PARTS};
+    unsigned level = mapping_level(m);
+
+    if (level <= w->level)
+        return v;
+    v.first = w->page >> 9 * (level - 2) & (MAPPING_PARTS - 1);
+    v.end = v.first + 1;
+    if (level == 3 && w->level == 1) {
+        v.small_first = w->page & (MAPPING_PARTS - 1);
+        v.small_end = v.small_first + 1;
+    }
+    return v;
+}
+
+/* The first child in the table of parts of a part, from part i on. */
+static struct mapping *first_in_small(const struct part *table, unsigned i, const struct window *v)
+{
+    i = i > v->small_first ? i : v->small_first;
+    while (i < v->small_end && !table[i].child)
         i++;
-    return i < MAPPING_PARTS ? mapping_ptr(table[i].child) : NULL;
+    return i < v->small_end ? mapping_ptr(table[i].child) : NULL;
 }
 
 /* The first child in the table of a mapping from part i on, changing nothing. NULL: none. */
-static struct mapping *first_from(const struct part *table, unsigned i)
+static struct mapping *first_from(const struct part *table, unsigned i, const struct window *v)
 {
-    for (; i < MAPPING_PARTS; i++) {
+    struct mapping *c = NULL;
+
+    for (i = i > v->first ? i : v->first; i < v->end && !c; i++) {
         if (table[i].child)
             return mapping_ptr(table[i].child);
         if (table[i].parts)
-            return first_in_small(kptr(table[i].parts), 0);
+            c = first_in_small(kptr(table[i].parts), 0, v);
     }
-    return NULL;
+    return c;
 }
 
 /* What comes after the list with this head among the smaller children of m. NULL: nothing. */
-static struct mapping *after_list(const struct mapping *m, const kref_t *head)
+static struct mapping *after_list(const struct mapwalk *w, const struct mapping *m,
+                                  const kref_t *head)
 {
+    struct window v = window_of(w, m);
     const struct part *part;
     struct mapping *c = NULL;
 
     if (m->parts < KPAGE_SIZE)
         return NULL;
     if (head == &m->child)
-        return first_from(parts_of(m), 0);
+        return first_from(parts_of(m), 0, &v);
     part = (const struct part *)((uintptr_t)head & ~(uintptr_t)(sizeof(*part) - 1));
     if (page_of(part) == parts_of(m)) {
         if (part->parts)
-            return first_in_small(kptr(part->parts), 0);
-        return first_from(parts_of(m), part_index(part) + 1);
+            c = first_in_small(kptr(part->parts), 0, &v);
+        return c ? c : first_from(parts_of(m), part_index(part) + 1, &v);
     }
-    c = first_in_small(page_of(part), part_index(part) + 1);
+    c = first_in_small(page_of(part), part_index(part) + 1, &v);
     if (c)
         return c;
-    return first_from(parts_of(m), part_index(kptr(kmem_desc(part)->up)) + 1);
+    return first_from(parts_of(m), part_index(kptr(kmem_desc(part)->up)) + 1, &v);
 }
 
 bool mapwalk_move(struct mapwalk *w)
@@ -250,22 +282,62 @@ bool mapwalk_move(struct mapwalk *w)
     struct mapping *at = w->at;
     struct mapping *to = NULL;
 
+    w->sub = 0;
     if (!w->up)
-        to = at->child ? mapping_ptr(at->child) : after_list(at, &at->child);
+        to = at->child ? mapping_ptr(at->child) : after_list(w, at, &at->child);
+    w->up = !to;
     if (!to) {
-        if (at == w->root)
+        if (at == w->root) {
+            w->root = w->at = NULL;
             return false;
+        }
         if (!(at->next & MAPPING_END))
             to = mapping_ptr(at->next);
         else
-            to = after_list(mapping_ptr(at->parent), kptr(at->next & ~(kref_t)MAPPING_END));
+            to = after_list(w, mapping_ptr(at->parent), kptr(at->next & ~(kref_t)MAPPING_END));
         w->up = !to;
-        w->at = to ? to : mapping_ptr(at->parent);
-        return true;
     }
-    w->up = false;
-    w->at = to;
+    w->at = to ? to : mapping_ptr(at->parent);
     return true;
+}
+
+void mapwalk_register(struct mapwalk *w)
+{
+    w->next = mapdb_walks;
+    mapdb_walks = w;
+}
+
+void mapwalk_unregister(struct mapwalk *w)
+{
+    struct mapwalk **p = &mapdb_walks;
+
+    while (*p != w)
+        p = &(*p)->next;
+    *p = w->next;
+}
+
+void mapdb_walks_leave(struct mapping *c)
+{
+    for (struct mapwalk *w = mapdb_walks; w; w = w->next) {
+        if (w->root == c || w->from == c) {
+            w->root = w->at = NULL;
+        } else if (w->at == c && w->from) {
+            w->at = mapping_parent(c);
+        } else if (w->at == c) {
+            w->up = true;
+            mapwalk_move(w);
+        }
+    }
+}
+
+void mapdb_walks_lift(struct mapping *c, struct mapping *g)
+{
+    for (struct mapwalk *w = mapdb_walks; w; w = w->next) {
+        if (!w->from && w->at == c && !w->up && w->root != c) {
+            w->at = g; /* g will stand before c */
+            w->sub = 0;
+        }
+    }
 }
 
 /* M1 and M2 for one list. */

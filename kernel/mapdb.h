@@ -28,29 +28,23 @@
  *     grandparent. That list exists; lifting needs no memory and no search. Smaller children are
  *     revoked where they are (at most two levels down: 1 GiB, 2 MiB, 4 KiB).
  *
- * How map.c revokes. One round of each loop is one bounded step; between rounds anything may
- * happen (other revokes included), so a preempted revoke begins again from (space, address).
+ * M6  A preempted operation marks the mapping at which it began: MAPPING_HELD. What is below such
+ *     a mapping goes before the mapping does; nothing is lifted past it. So when the operation
+ *     finds its mapping gone, everything below is gone too.
  *
- *   revoke everything below list(s), step:
- *       c = mapdb_victim(FIRST)             FIRST see (a) (b) (c); NULL: done
- *       if (!mapping_dying(c)) {            cut: nothing can be mapped from c any more
- *           old = ptab_clear(entry of c)    (or the slot); flush the TLB for c's address
- *           mapdb_cut(c, flags of old)      A and D are remembered in the node
- *       }
- *       if (mapdb_lift(c))                  a child of c is now a child of c's parent
- *           continue;
- *       if (mapdb_child(c))                 smaller ones: the next round takes them
- *           continue;
- *       mapdb_remove(c, quota of c's space) c has no children: its A and D go to its parent,
- *       ptab_drop(entry of c)               its place in the table goes (last: this may free
- *                                           the table that says whose it was)
+ * How everything below `root` is revoked; between two steps anything may happen (other revokes
+ * included), so a preempted revoke begins again from (space, address). To take root away as
+ * well: cut it, do this, forget it.
  *
- *   (a) a whole mapping r with all below: cut r as above, then steps with FIRST =
- *       mapdb_child(r) until NULL, then mapdb_remove + ptab_drop for r.
- *   (b) only the descendants: steps with FIRST = mapdb_child(r) until NULL.
- *   (c) only below one part: steps with FIRST = mapdb_child_in(r, level, page) until NULL. Children
- *       of r that are larger than the part are not in it: look at r->child (and, for a 4 KiB part
- *       of 1 GiB, mapdb_child_over) and split or revoke them.
+ *   top = root
+ *   step: mapdb_todo(root, &top, &c)
+ *       CUT      old = ptab_clear(entry of c) (or the slot); flush the TLB for c's address;
+ *                mapdb_cut(c, flags of old)   nothing can be mapped from c any more, A and D are
+ *                                             remembered in the node
+ *       FORGET   free the place in the page table or capability table;
+ *                mapdb_remove(c, quota)       A and D go to the parent's record
+ *       DONE     root keeps nothing held
+ *   preempted:   root->parts |= MAPPING_HELD; when it goes on, top = root
  */
 #pragma once
 
@@ -76,8 +70,11 @@ enum mapping_flags {
     MAPPING_DIRTY = 0x020,
     MAPPING_AD = MAPPING_ACCESSED | MAPPING_DIRTY,
     MAPPING_DYING = 0x040,    /* its entry is already cleared; children are being revoked */
-    MAPPING_USER = 0x380,     /* three bits for the caller */
+    MAPPING_HELD = 0x080,     /* a preempted operation began here: nothing is lifted past it (M6) */
+    MAPPING_PARTIAL = 0x100,  /* its entry is a table, some parts may be gone (split.c) */
     MAPPING_FLAGS = 0xfff,
+    /* What makes more of a mapping than a leaf that can go in one step. */
+    MAPPING_MORE = ~(MAPPING_LEVEL | MAPPING_KIND | MAPPING_AD),
     MAPPING_END = 1,          /* in `next` */
 };
 
@@ -108,13 +105,35 @@ static inline bool mapping_dying(const struct mapping *m)
     return m->parts & MAPPING_DYING;
 }
 
+static inline bool mapping_held(const struct mapping *m)
+{
+    return m->parts & MAPPING_HELD;
+}
+
+static inline bool mapping_partial(const struct mapping *m)
+{
+    return m->parts & MAPPING_PARTIAL;
+}
+
+/* Nothing was mapped from it, nobody is at work on it, and it is whole. */
+static inline bool mapping_leaf(const struct mapping *m)
+{
+    return !(m->child | (m->parts & (kref_t)MAPPING_MORE));
+}
+
+/* Pages of 4 KiB in a page of a level. */
+static inline uint64_t mapping_pages(unsigned level)
+{
+    return 1UL << 9 * (level - 1);
+}
+
 static inline struct mapping *mapping_parent(const struct mapping *m)
 {
     return m->parent ? mapping_ptr(m->parent) : NULL;
 }
 
 /* A node without parent, charged to q; NULL: exhausted. */
-static inline struct mapping *mapping_new(struct quota *q, unsigned level_and_kind)
+static inline __attribute__((always_inline)) struct mapping *mapping_new(struct quota *q, unsigned level_and_kind)
 {
     struct mapping *m = slab_take(&mapping_slab, q);
 
@@ -152,7 +171,7 @@ void mapdb_list_trim(struct mapping *parent, kref_t *list);
 void mapdb_parts_use(kref_t *list);
 
 /* Enter a child at the head of a list. */
-static inline void mapdb_link(kref_t *list, struct mapping *parent, struct mapping *child)
+static inline __attribute__((always_inline)) void mapdb_link(kref_t *list, struct mapping *parent, struct mapping *child)
 {
     kref_t first = *list;
 
@@ -231,17 +250,57 @@ static inline void mapdb_cut(struct mapping *c, unsigned ad)
 }
 
 /*
- * c is dying and has a parent: its first child of its own size moves up beside it and is now a
- * child of c's parent. False: it has none. Never fails, constant time (M5).
+ * A walk over a mapping and what is below it, parents before children: the mapping itself, its
+ * children of its own size with what is below them, then the smaller ones. One move is bounded.
+ *     struct mapwalk w = mapwalk_start(r);
+ *     do { if (!w.up) visit(w.at); } while (mapwalk_move(&w));
+ *
+ * A walk can be confined to a part of the root: then it visits what covers the part or lies in
+ * it. While it is registered the tree may change: a walk whose place is taken away moves on, and
+ * whatever it has not visited when it ends, stems from something that it had visited.
+ *
+ * A climb goes the other way, from a mapping up towards its root.
+ */
+struct mapwalk {
+    struct mapping *root; /* NULL: it has ended, or the root is gone. Of a climb: whom it looks for */
+    struct mapping *at;
+    struct mapping *from; /* of a climb: where it began; NULL: not a climb */
+    uint64_t page;        /* the part, in pages of 4 KiB from the root's start */
+    uint64_t sub;         /* the visitor's: how much of `at` it has dealt with */
+    uint8_t level;        /* of the part */
+    bool up;              /* `at` and all below have been visited */
+    struct mapwalk *next; /* registered ones */
+};
+
+extern struct mapwalk *mapdb_walks;
+
+static inline struct mapwalk mapwalk_start(struct mapping *root)
+{
+    return (struct mapwalk){.root = root, .at = root, .level = (uint8_t)mapping_level(root)};
+}
+
+bool mapwalk_move(struct mapwalk *w);
+void mapwalk_register(struct mapwalk *w);
+void mapwalk_unregister(struct mapwalk *w);
+
+/* c is about to go; g, its first child, is about to be lifted. Only when mapdb_walks. */
+void mapdb_walks_leave(struct mapping *c);
+void mapdb_walks_lift(struct mapping *c, struct mapping *g);
+
+/*
+ * c is dying and has a parent: its first child of its own size moves up, in front of it, and is
+ * now a child of c's parent. False: it has none. Never fails, constant time (M5).
  */
 static inline bool mapdb_lift(struct mapping *c)
 {
     struct mapping *g;
 
-    kassert(mapping_dying(c));
+    kassert(mapping_dying(c) && c->parent);
     if (!c->child)
         return false;
     g = mapping_ptr(c->child);
+    if (__builtin_expect(mapdb_walks != NULL, 0))
+        mapdb_walks_lift(c, g);
     if (g->next & MAPPING_END) {
         c->child = 0;
     } else {
@@ -249,11 +308,10 @@ static inline bool mapdb_lift(struct mapping *c)
         mapping_ptr(g->next)->prev = kref(&c->child);
     }
     g->parent = c->parent;
-    g->next = c->next;
-    g->prev = kref(&c->next);
-    if (!(c->next & MAPPING_END))
-        mapping_ptr(c->next)->prev = kref(&g->next);
-    c->next = kref(g);
+    g->prev = c->prev;
+    *(kref_t *)kptr(c->prev) = kref(g);
+    g->next = kref(c);
+    c->prev = kref(&g->next);
     return true;
 }
 
@@ -262,11 +320,44 @@ static inline bool mapdb_lift(struct mapping *c)
 static inline void mapdb_remove(struct mapping *c, struct quota *q)
 {
     kassert(!c->child && c->parts < KPAGE_SIZE);
+    if (__builtin_expect(mapdb_walks != NULL, 0))
+        mapdb_walks_leave(c);
     if (c->parent) {
         mapping_ptr(c->parent)->parts |= c->parts & MAPPING_AD;
         mapdb_leave(c);
     }
     slab_free(&mapping_slab, q, c);
+}
+
+/* What the next step of a revoke of all below `root` is. */
+enum mapdb_todo {
+    MAPDB_DONE,   /* nothing: there is nothing below root */
+    MAPDB_AGAIN,  /* nothing: the step was one in the database alone */
+    MAPDB_CUT,    /* clear the entry of *c, flush, mapdb_cut() */
+    MAPDB_FORGET, /* *c is dying and has no children: free its place, mapdb_remove() */
+};
+
+/* *top: where the revoke is at work: root in the beginning and after each preemption (M6). */
+static inline enum mapdb_todo mapdb_todo(struct mapping *root, struct mapping **top,
+                                         struct mapping **child)
+{
+    struct mapping *c = mapdb_child(*top);
+
+    *child = c;
+    if (!c) {
+        if (*top == root)
+            return MAPDB_DONE;
+        *child = *top;
+        *top = mapping_parent(*top);
+        return MAPDB_FORGET;
+    }
+    if (!mapping_dying(c))
+        return MAPDB_CUT;
+    if (c->parts >= KPAGE_SIZE || (mapping_held(c) && c->child)) {
+        *top = c; /* what is below it goes where it is */
+        return MAPDB_AGAIN;
+    }
+    return mapdb_lift(c) ? MAPDB_AGAIN : MAPDB_FORGET;
 }
 
 /*
@@ -275,27 +366,6 @@ static inline void mapdb_remove(struct mapping *c, struct quota *q)
  * pay, nothing changed. The caller has entered m beside the new page-table entry.
  */
 bool mapdb_move(struct mapping *m, kref_t new_entry, struct quota *from, struct quota *to);
-
-/*
- * A walk over m and all below without changing anything (lower rights, collect accessed and dirty
- * bits): parents before children. One call is one bounded move.
- *   struct mapwalk w = mapwalk_start(r);
- *   do { if (!w.up) visit(w.at); } while (mapwalk_move(&w));
- * `up`: `at` has been visited already, the walk came back to it. The tree must not change during
- * a walk; a preempted one starts again.
- */
-struct mapwalk {
-    struct mapping *root;
-    struct mapping *at;
-    bool up;
-};
-
-static inline struct mapwalk mapwalk_start(struct mapping *root)
-{
-    return (struct mapwalk){ root, root, false };
-}
-
-bool mapwalk_move(struct mapwalk *w);
 
 /* M1, M2, M3 for root and everything below. */
 bool mapdb_ok(const struct mapping *root);

@@ -40,8 +40,13 @@ enum object_type {
 #define OBJECT_ALIGNED __attribute__((aligned(16)))
 
 struct object {
-    uint8_t type;
-    bool dying;
+    union {
+        struct {
+            uint8_t type;
+            bool dying;
+        };
+        uint16_t live_type; /* the type, or something else when it is dying: one load for both */
+    };
     uint16_t spare;
     uint32_t id;    /* for the debugger */
     uint32_t refs;  /* capabilities that refer to it */
@@ -50,12 +55,6 @@ struct object {
     kref_t next_dying;
 };
 _Static_assert(sizeof(struct object) == 24, "object header");
-
-/* The type, or something else when the object is dying: one load for both questions. */
-static inline unsigned object_live_type(const struct object *o)
-{
-    return o->type | (unsigned)o->dying << 8;
-}
 
 /* A call of an object: the words are the caller's message registers, read once. */
 struct invocation {

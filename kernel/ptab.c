@@ -39,6 +39,7 @@ static pte_t *table_new(struct space *s, unsigned level, uint64_t va, pte_t *up)
     d->live = 0;
     d->hint = 0;
     d->owner = kref(s);
+    d->pages = 0;
     d->nodes = 0;
     d->up = up ? kref(up) : 0;
     d->base = (uint32_t)(va >> ptab_shift(level + 1) << ptab_shift(level + 1) >> 21);
@@ -64,7 +65,7 @@ void ptab_destroy(struct space *s)
     s->root = NULL;
 }
 
-pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level)
+pte_t *ptab_slot(const struct space *s, uint64_t va, unsigned *level)
 {
     pte_t *table = s->root;
     unsigned l = PTAB_LEVELS;
@@ -75,10 +76,17 @@ pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level)
 
         if ((value & PTE_TABLE_OR_LEAF) != PTE_P || shift == 12) {
             *level = l;
-            return (value & PTE_P) || ptab_mapping(e) ? e : NULL;
+            return e;
         }
         table = mmu_virt(value & PTE_FRAME);
     }
+}
+
+pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level)
+{
+    pte_t *e = ptab_slot(s, va, level);
+
+    return (*e & PTE_P) || ptab_mapping(e) ? e : NULL;
 }
 
 /* The first entry in use from index i on; PTAB_ENTRIES: none. */
@@ -229,8 +237,64 @@ void ptab_prune(struct kpage *d, pte_t *e)
         mmu_flush_page(s, va);
         kmem_page_free_clean(s->quota, table);
         d = kmem_desc(e);
+        if (ptab_mapping(e))
+            return; /* the place of a mapping that was split */
         d->live--;
     }
+}
+
+int ptab_split(pte_t *e)
+{
+    struct space *s = ptab_space(e);
+    unsigned level = ptab_level(e) - 1;
+    pte_t v = *e, *table = table_new(s, level, ptab_va(e), e);
+    uint64_t size = 1UL << ptab_shift(level);
+    struct kpage *d;
+
+    if (!table)
+        return -L4_ENOMEM;
+    if (level == 1)
+        v &= ~(pte_t)PTE_PS;
+    for (unsigned i = 0; i < PTAB_ENTRIES; i++)
+        pte_store(&table[i], v + i * size);
+    d = kmem_desc(table);
+    d->live = PTAB_ENTRIES;
+    d->pages = PTAB_ENTRIES;
+    pte_store(e, mmu_phys(table) | PTE_P | PTE_W | PTE_U);
+    mmu_flush_page(s, ptab_va(e));
+    return 0;
+}
+
+void ptab_own_gone(pte_t *e, unsigned n)
+{
+    struct kpage *d = kmem_desc(e);
+
+    kassert(d->live >= n && d->pages >= n);
+    d->live -= n;
+    d->pages -= n;
+    for (struct kpage *x = d; n && !x->pages;) {
+        const pte_t *up = kptr(x->up);
+
+        if (ptab_mapping(up))
+            break;
+        x = kmem_desc(up);
+        x->pages--;
+    }
+    if (!d->live)
+        ptab_prune(d, e);
+}
+
+void ptab_leave(pte_t *e)
+{
+    struct kpage *d = kmem_desc(e);
+    kref_t *nodes = kptr(d->nodes);
+
+    nodes[ptab_index(e)] = 0;
+    d->hint--;
+    if (!*e)
+        d->live--;
+    if (!d->hint || !d->live)
+        ptab_prune(d, e);
 }
 
 /* T2 and the descriptor of one table; adds the tables below to *tables. */
@@ -240,7 +304,7 @@ static bool table_ok(const struct space *s, const pte_t *table, unsigned level, 
     const struct kpage *d = kmem_desc(table);
     const kref_t *nodes = d->nodes ? kptr(d->nodes) : NULL;
     unsigned count = level == PTAB_LEVELS ? PTAB_ENTRIES / 2 : PTAB_ENTRIES; /* the user half */
-    unsigned live = 0, hint = 0;
+    unsigned live = 0, hint = 0, own = 0;
 
     *below = 0;
     if (d->kind != KPAGE_TABLE || d->level != level || kptr(d->owner) != s ||
@@ -251,13 +315,15 @@ static bool table_ok(const struct space *s, const pte_t *table, unsigned level, 
 
         if (!(table[i] & PTE_P) && table[i])
             return false;
-        if (nodes && nodes[i] && is_table)
-            return false;
+        if (is_table && !(nodes && nodes[i]))
+            own += kmem_desc(mmu_virt(table[i] & PTE_FRAME))->pages != 0;
+        else if ((table[i] & PTE_P) && !(nodes && nodes[i]))
+            own += !(table[i] & PTE_KU);
         *below += is_table;
         live += (table[i] & PTE_P) || (nodes && nodes[i]);
         hint += nodes && nodes[i];
     }
-    return live == d->live && hint == d->hint && (live || !up) && !nodes == !hint;
+    return live == d->live && hint == d->hint && own == d->pages && (live || !up) && !nodes == !hint;
 }
 
 /* The next table of a level at or after *va: NULL: no more. */

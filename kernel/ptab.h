@@ -15,6 +15,9 @@
  * T1  Every store to an entry is a pte_store (x86/mmu.h).
  * T2  live = entries that hold a table, a page, or the place of a dying mapping; hint = mappings
  *     among them. The references exist exactly while hint > 0.
+ *     A superpage mapping that has been split keeps its reference beside the entry of the table.
+ *     `pages` of a descriptor counts the entries that belong to such a mapping further up: leaves
+ *     without a reference (and not kernel-user memory), and tables with such entries.
  * T3  No table is empty, but between ptab_reach and ptab_put. So where nothing is mapped, a page
  *     of any size can be entered.
  * T4  Tables and references are charged to the space's quota.
@@ -55,7 +58,7 @@ struct space {
     uint64_t root_phys;  /* for CR3 */
     struct quota *quota; /* pays for tables and mapping nodes */
     uint32_t id;
-    uint32_t flags;
+    uint32_t partials;   /* superpage mappings that have been split (split.c) */
     pte_t *last;        /* the table of small pages that was last reached, or NULL */
     uint64_t last_base; /* the first address that it translates >> 21 */
 };
@@ -73,6 +76,9 @@ void ptab_init(void);
 
 int ptab_create(struct space *s, struct quota *q); /* -L4_ENOMEM; user half empty */
 void ptab_destroy(struct space *s);                /* the user half must be empty of mappings */
+
+/* The entry at which the walk to va ends: a leaf or an empty one; *level its level. */
+pte_t *ptab_slot(const struct space *s, uint64_t va, unsigned *level);
 
 /*
  * The leaf entry that covers va (present, or kept by a dying mapping), *level its level.
@@ -128,6 +134,34 @@ static inline struct mapping *ptab_mapping(const pte_t *e)
     kref_t m = nodes ? ((kref_t *)kptr(nodes))[ptab_index(e)] : 0;
 
     return m ? kptr(m) : NULL;
+}
+
+/* The mapping that a leaf entry belongs to: the one beside it, or a split one above; NULL:
+ * kernel-user memory. Of an empty entry: the split mapping whose hole it is, or NULL. */
+static inline struct mapping *ptab_owner(const pte_t *e)
+{
+    struct mapping *m = ptab_mapping(e);
+
+    for (const struct kpage *d = kmem_desc(e); !m && !(*e & PTE_KU) && d->up;) {
+        const pte_t *up = kptr(d->up);
+
+        m = ptab_mapping(up);
+        d = kmem_desc(up);
+    }
+    return m;
+}
+
+/* Replace a leaf of level 2 or 3 by a table of smaller ones that translate the same; they belong
+ * to whom the leaf belonged. -L4_ENOMEM: nothing changed. */
+int ptab_split(pte_t *e);
+/* n entries in the table of e that belonged to a mapping above have been emptied. */
+void ptab_own_gone(pte_t *e, unsigned n);
+/* The mapping beside e forgets its place: e is empty, or a table that stays. */
+void ptab_leave(pte_t *e);
+
+static inline bool pte_is_table(pte_t v, unsigned level)
+{
+    return level > 1 && (v & (PTE_P | PTE_PS)) == PTE_P;
 }
 
 /* The next search near e, an entry for a small page, begins at its table (T6). */

@@ -29,30 +29,35 @@ void sched_set_priority(struct thread *t, unsigned priority);
 bool sched_ok(void);
 
 /* PF-3: the kernel switches to the pager: its FPU state, segment bases and address space. */
-static inline void sched_load(struct cpu *c, struct thread *next)
+static inline void sched_load_other(struct cpu *c, struct thread *next, const struct task *task)
 {
-    struct thread *prev = c->current;
-    uint64_t root;
+    uint64_t root = task->space.root_phys;
 
-    if (prev == next)
-        return;
-    __asm__ volatile("fxsave %0" : "=m"(prev->fpu));
+    __asm__ volatile("fxsave %0" : "=m"(c->current->fpu));
     __asm__ volatile("fxrstor %0" : : "m"(next->fpu));
     c->current = next;
     *c->tss_rsp0 = (uint64_t)(&next->regs + 1);
-    wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
-    if (next->fs_base != c->fs_base_loaded) {
+    wrmsr_halves(MSR_KERNEL_GS_BASE, next->gs_base_low, next->gs_base_high);
+    if (__builtin_expect(next->fs_base != c->fs_base_loaded, 0)) {
         c->fs_base_loaded = next->fs_base;
         wrmsr(MSR_FS_BASE, next->fs_base);
     }
-    if (!next->task)
-        return; /* the idle thread lives in any space */
-    root = next->task->space.root_phys;
     if (root != c->root_loaded) {
         c->root_loaded = root;
         mmu_load_root(root);
-        if (__builtin_expect(next->task->io != c->io, 0))
-            io_load(next->task->io);
+        if (__builtin_expect(task->io != c->io, 0))
+            io_load(task->io);
+    }
+}
+
+/* The same for any thread; the idle thread lives in whatever space is loaded. */
+static inline void sched_load(struct cpu *c, struct thread *next)
+{
+    if (c->current != next && next->task) {
+        sched_load_other(c, next, next->task);
+    } else if (c->current != next) {
+        __asm__ volatile("fxsave %0" : "=m"(c->current->fpu));
+        c->current = next;
     }
 }
 

@@ -210,17 +210,19 @@ static enum reap reap_memory(struct task *t)
         mmu_load_kernel();
     for (unsigned i = 0; i < LIMIT_STEPS; i++) {
         pte_t *e = ptab_next_leaf(&t->space, &t->reap_at);
-        unsigned order = e ? ptab_shift(ptab_level(e)) : 0;
+        struct mapping *m = e ? ptab_owner(e) : NULL;
+        unsigned order;
 
         if (!e) {
             t->reap_stage = STAGE_PORTS;
             t->reap_at = 0;
             break;
         }
-        if (!ptab_mapping(e)) {
+        if (!m) {
             ku_page_free(t, e);
             continue;
         }
+        order = ptab_shift(mapping_level(m));
         if (order == L4_PAGESHIFT) /* with all its neighbours */
             order = L4_SUPERPAGESHIFT;
         u.fp = fpage_mem(t->reap_at, order, L4_FPAGE_RWX);
@@ -291,11 +293,14 @@ static void task_release(struct object *o)
 
 /* ---- messages ---- */
 
+/* Each with registers of its own to save, so that the cheap ones save none. */
+#define NOINLINE __attribute__((noinline))
+
 /* Where a preempted call goes on: which flexpage, how far, what it has learnt. */
 enum { PROGRESS_ITEM_SHIFT = 56, PROGRESS_STATUS_SHIFT = 54 };
 #define PROGRESS_DONE ((1UL << PROGRESS_STATUS_SHIFT) - 1)
 
-static long op_map(struct invocation *iv)
+static NOINLINE long op_map(struct invocation *iv)
 {
     struct thread *self = iv->self;
     const uint64_t *mr = iv->utcb->msg.mr;
@@ -305,7 +310,8 @@ static long op_map(struct invocation *iv)
 
     if (msgtag_words(iv->tag) < 3)
         return -L4_EMSGTOOSHORT;
-    if ((err = item_object(iv, 0, OBJ_TASK, L4_CAP_FPAGE_S, &from)) != 0)
+    err = item_object(iv, 0, OBJ_TASK, L4_CAP_FPAGE_S, &from);
+    if (err)
         return err;
     map_request_init(&r, task_of(from), task_of(iv->obj), mr[1], mr[2], 0, L4_WHOLE_ADDRESS_SPACE);
     r.done = self->progress; /* where a preempted call goes on */
@@ -316,7 +322,7 @@ static long op_map(struct invocation *iv)
     return INVOKE_AGAIN;
 }
 
-static long op_unmap(struct invocation *iv)
+static NOINLINE long op_unmap(struct invocation *iv)
 {
     struct thread *self = iv->self;
     uint64_t *mr = iv->utcb->msg.mr;
@@ -345,7 +351,7 @@ static long op_unmap(struct invocation *iv)
     return 0;
 }
 
-static long op_cap_info(struct invocation *iv)
+static NOINLINE long op_cap_info(struct invocation *iv)
 {
     const uint64_t *mr = iv->utcb->msg.mr;
     const struct task *t = task_of(iv->obj);
@@ -353,7 +359,7 @@ static long op_cap_info(struct invocation *iv)
 
     if (msgtag_words(iv->tag) < 2)
         return -L4_EMSGTOOSHORT;
-    a = cap_slot(t, mr[1] & ~0xfffUL);
+    a = cap_slot(t, mr[1]);
     if (msgtag_words(iv->tag) == 2)
         return a && a->ref && !cap_object(a)->dying;
     b = cap_slot(t, mr[2] & ~0xfffUL);
@@ -362,7 +368,7 @@ static long op_cap_info(struct invocation *iv)
     return a && b && a->ref && b->ref && cap_object(a) == cap_object(b);
 }
 
-static long op_ku_mem(struct invocation *iv)
+static NOINLINE long op_ku_mem(struct invocation *iv)
 {
     l4_fpage_t area = {iv->utcb->msg.mr[1]};
     int err;

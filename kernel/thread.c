@@ -15,6 +15,7 @@
 #include "limits.h"
 #include "sched.h"
 #include "task.h"
+#include "walk.h"
 
 enum { RFLAGS_START = 0x202, TRAP_TRIGGERED = 0xff };
 
@@ -226,6 +227,7 @@ static void cancel(struct thread *t)
 {
     if (t->state == THREAD_STOPPED)
         return;
+    walk_abandon(t);
     if (t->xfer_active) {
         msg_abort(t);
         ipc_fail(t, L4_IPC_SEABORTED);

@@ -99,7 +99,12 @@ struct thread {
     /* machine */
     uint64_t utcb_user;
     uint64_t fs_base;
-    uint64_t gs_base; /* at first, the word in the UTCB that holds its address */
+    union {
+        uint64_t gs_base; /* at first, the word in the UTCB that holds its address */
+        struct {
+            uint32_t gs_base_low, gs_base_high;
+        };
+    };
     uint8_t fpu[512] __attribute__((aligned(16)));
 };
 _Static_assert(offsetof(struct thread, regs) == 0, "assembly");

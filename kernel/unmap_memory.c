@@ -10,185 +10,261 @@
 #include "kassert.h"
 #include "limits.h"
 #include "sched.h"
-#include "trace.h"
 
-static void note_unmap(struct space *s, pte_t *e, pte_t old, unsigned level)
+/* Nobody watches each single step. */
+static inline bool unwatched(void)
 {
-    task_of_space(s)->pages_unmapped++;
-    trace(L4_TRACE_UNMAP, ptab_va(e) | ptab_shift(level), old & PTE_FRAME,
-          task_of_space(s)->obj.id);
+    return !trace_on && !mapdb_walks;
 }
 
-/* A mapping that nothing was mapped from goes in one step. */
-static inline void remove_leaf(struct mapping *m)
+/*
+ * Leaves, from c on in its list, at most n; how many went. *status: what they knew of accesses.
+ * The usual case of all that follows, in one piece: cut and forget, and the list is put right
+ * once for all of them. Only when unwatched().
+ */
+static inline __attribute__((always_inline)) unsigned remove_leaves(struct mapping *c, unsigned n,
+                                                                    unsigned *status)
+{
+    struct mapping *parent = mapping_ptr(c->parent);
+    kref_t *word = kptr(c->prev), next, parts = 0;
+    uint64_t loaded = cpu0.root_loaded;
+    unsigned i = 0;
+    pte_t seen = 0;
+
+    do {
+        pte_t *e = kptr(c->entry);
+        struct kpage *d = kmem_desc(e);
+        struct space *s = kptr(d->owner);
+        kref_t *nodes = kptr(d->nodes);
+
+        seen |= *e;
+        pte_store(e, 0);
+        if (__builtin_expect(s->root_phys == loaded, 0))
+            mmu_invlpg(ptab_va(e));
+        task_of_space(s)->pages_unmapped++;
+        parts |= c->parts;
+        next = c->next;
+        slab_free_sized(&mapping_slab, s->quota, c, sizeof(*c));
+        nodes[ptab_index(e)] = 0;
+        d->live--;
+        if (__builtin_expect(!--d->hint, 0))
+            ptab_prune(d, e);
+        c = mapping_ptr(next);
+    } while (++i < n && !(next & MAPPING_END) && mapping_leaf(c));
+    parts |= accessed_dirty(seen);
+    parent->parts |= parts & MAPPING_AD;
+    *status |= status_of(parts);
+    if (!(next & MAPPING_END)) {
+        *word = next;
+        c->prev = kref(word);
+    } else if (next != (kref(word) | MAPPING_END)) {
+        *word = next;
+    } else {
+        *word = 0;
+        if ((parts & MAPPING_LEVEL) != mapping_level(parent))
+            mapdb_parts_unuse(word);
+    }
+    return i;
+}
+
+/* The entry of m translates nothing any more; nobody can map from it. False: a piece of it. */
+static bool cut(struct mapping *m)
 {
     pte_t *e = kptr(m->entry);
     struct space *s = ptab_space(e);
-    pte_t old = ptab_clear(e);
+    pte_t old;
 
-    if (s->root_phys == cpu0.root_loaded)
-        mmu_invlpg(ptab_va(e));
-    note_unmap(s, e, old, mapping_level(m));
-    m->parts |= accessed_dirty(old);
-    mapdb_remove(m, s->quota);
-    ptab_drop(e);
-}
-
-static inline bool is_leaf(const struct mapping *m)
-{
-    return !m->child && m->parts < KPAGE_SIZE && !mapping_dying(m);
-}
-
-/* The entry of m translates nothing any more; nobody can map from it. */
-static void cut(struct mapping *m)
-{
-    pte_t *e = kptr(m->entry);
-    struct space *s = ptab_space(e);
-    pte_t old = ptab_clear(e);
-
+    if (mapping_partial(m)) {
+        split_cut_piece(m);
+        if (split_empty(m))
+            mapdb_cut(m, 0);
+        return mapping_dying(m);
+    }
+    old = ptab_clear(e);
     mmu_flush_page(s, ptab_va(e));
     mapdb_cut(m, accessed_dirty(old));
     note_unmap(s, e, old, mapping_level(m));
+    return true;
 }
 
 static void forget(struct mapping *m)
 {
     pte_t *e = kptr(m->entry);
-    struct quota *q = ptab_space(e)->quota;
+    struct space *s = ptab_space(e);
 
-    mapdb_remove(m, q);
-    ptab_drop(e);
+    if (mapping_partial(m))
+        s->partials--;
+    mapdb_remove(m, s->quota);
+    ptab_leave(e);
 }
 
-/* One step of a revoke: take `c`, or something below it, away. */
-static void revoke_step(struct mapping *c)
+/* Everything below root; false: preempted. */
+static bool revoke_below(struct mapping *root)
 {
-    c = mapdb_victim(c);
-    if (is_leaf(c)) {
-        remove_leaf(c);
-        return;
-    }
-    if (!mapping_dying(c))
-        cut(c);
-    if (mapdb_lift(c))
-        return;
-    if (!mapdb_child(c))
-        forget(c);
-}
+    bool fast = unwatched();
+    struct mapping *top = root, *c;
+    unsigned step = 0, status = 0;
 
-/* Everything below m; false: preempted. */
-static bool revoke_below(struct mapping *m)
-{
-    struct mapping *c;
+    for (;;) {
+        if (fast && (c = mapdb_child(top)) != NULL && mapping_leaf(c)) {
+            step += remove_leaves(c, LIMIT_STEPS - step, &status);
+        } else {
+            enum mapdb_todo todo = mapdb_todo(root, &top, &c);
 
-    for (unsigned step = 1; (c = mapdb_child(m)) != NULL; step++) {
-        revoke_step(c);
-        if (step % LIMIT_STEPS == 0 && sched_preempt())
-            return false;
+            step++;
+            if (todo == MAPDB_DONE)
+                break;
+            if (todo == MAPDB_CUT && !cut(c))
+                step = LIMIT_STEPS; /* as much as that */
+            else if (todo == MAPDB_FORGET)
+                forget(c);
+        }
+        if (step >= LIMIT_STEPS) {
+            step = 0;
+            if (mapdb_child(root) && sched_preempt()) {
+                root->parts |= MAPPING_HELD;
+                return false;
+            }
+            fast = unwatched();
+        }
     }
+    root->parts &= ~(kref_t)MAPPING_HELD;
     return true;
 }
 
-/* m and everything below; *status: what all of them knew of accesses. */
-static bool revoke_all(struct mapping *m, unsigned *status)
+bool revoke_all(struct mapping *m, unsigned *status)
 {
-    if (is_leaf(m)) {
-        *status |= status_of(m->parts | accessed_dirty(*(pte_t *)kptr(m->entry)));
-        remove_leaf(m);
+    if (mapping_leaf(m) && m->parent && unwatched()) {
+        remove_leaves(m, 1, status);
         return true;
     }
-    if (!mapping_dying(m))
-        cut(m);
+    while (!mapping_dying(m) && !cut(m))
+        if (sched_preempt()) {
+            m->parts |= MAPPING_HELD;
+            return false;
+        }
     if (!revoke_below(m))
         return false;
-    *status |= status_of(m->parts & MAPPING_AD);
+    *status |= status_of(m->parts);
     forget(m);
     return true;
 }
 
-/* Below the part [page, page + 2^(9 * (level - 1))) of m, which is larger. */
-static bool revoke_part(struct mapping *m, unsigned level, uint64_t page)
+/* A walk over what is mapped from a part of m, or from all of it; rights L4_FPAGE_R: revoke. */
+static int walk_part(struct unmap_request *u, struct mapping *m, unsigned level, uint64_t page)
 {
-    struct mapping *c;
+    struct walk k = {.at = mapwalk_start(m), .self = u->mask & L4_FP_ALL_SPACES};
 
-    for (unsigned step = 1;; step++) {
-        c = mapdb_child_in(m, level, page);
-        if (!c && m->child)
-            c = kptr(m->child);
-        if (!c && mapping_level(m) == 3 && level == 1)
-            c = mapdb_child_over(m, page);
-        if (!c)
-            return true;
-        revoke_step(c);
-        if (step % LIMIT_STEPS == 0 && sched_preempt())
-            return false;
-    }
+    k.at.level = (uint8_t)level;
+    k.at.page = page;
+    k.rights = u->fp.raw & L4_FPAGE_RWX;
+    k.visit = (k.rights & L4_FPAGE_R) ? split_revoke : split_downgrade;
+    return walk_run(&k, &u->status);
 }
 
-/* Take rights away from m's entry; the old value. */
-static pte_t downgrade_entry(struct mapping *m, unsigned rights, bool reset)
+int downgrade_below(struct mapping *m, unsigned rights)
 {
-    pte_t *e = kptr(m->entry);
-    pte_t old = *e, v = old;
+    struct walk k = {.at = mapwalk_start(m), .visit = split_downgrade, .rights = rights};
+    unsigned seen = 0;
 
-    if (rights & L4_FPAGE_W)
-        v &= ~(pte_t)PTE_W;
-    if (rights & L4_FPAGE_X)
-        v |= PTE_NX;
-    if (reset)
-        v &= ~(pte_t)PTE_AD;
-    if (v != old) {
-        ptab_set(e, v);
-        mmu_flush_page(ptab_space(e), ptab_va(e));
-    }
-    return old;
+    k.detached = true;
+    return mapdb_child(m) ? walk_run(&k, &seen) : 0;
 }
 
-/* Lower rights, or read and reset accessed and dirty, of m (if `self`) and all below it. */
-static void downgrade(struct unmap_request *u, struct mapping *m, bool self)
+/* All of m: what u says. */
+static int unmap_whole(struct unmap_request *u, struct mapping *m)
 {
-    struct mapwalk w = mapwalk_start(m);
-    unsigned rights = u->fp.raw & L4_FPAGE_RWX;
-    bool reset = rights == 0;
+    int err;
 
-    do {
-        if (w.up || mapping_dying(w.at))
-            continue;
-        if (w.at != m || self)
-            u->status |= status_of(accessed_dirty(downgrade_entry(w.at, rights, reset)));
-        u->status |= status_of(w.at->parts & MAPPING_AD);
-        if (reset)
-            w.at->parts &= ~(kref_t)MAPPING_AD;
-    } while (mapwalk_move(&w));
-}
-
-void downgrade_below(struct unmap_request *u, struct mapping *m)
-{
-    downgrade(u, m, false);
-}
-
-/* One leaf; what lies in [va, va + *size) of it. *size is lowered to what was dealt with. */
-static int unmap_leaf(struct unmap_request *u, struct mapping *m, uint64_t va, uint64_t *size)
-{
-    bool all = u->mask & L4_FP_ALL_SPACES;
-    uint64_t leaf = 1UL << ptab_shift(mapping_level(m));
-    unsigned part = *size >= 1UL << 21 && (va & ((1UL << 21) - 1)) == 0 ? 2 : 1;
-
-    if (!(u->fp.raw & L4_FPAGE_R)) {
-        downgrade(u, m, all);
+    if (u->fp.raw & L4_FPAGE_R) {
+        if ((u->mask & L4_FP_ALL_SPACES) || mapping_dying(m))
+            return revoke_all(m, &u->status) ? 0 : MAP_PREEMPTED;
+        if (!revoke_below(m))
+            return MAP_PREEMPTED;
+        u->status |= status_of(m->parts);
         return 0;
     }
-    if (all)
-        return revoke_all(m, &u->status) ? 0 : MAP_PREEMPTED;
-    if (*size < leaf) {
-        *size = 1UL << ptab_shift(part);
-        if (!revoke_part(m, part, (va & (leaf - 1)) >> 12))
-            return MAP_PREEMPTED;
-    } else if (!revoke_below(m)) {
-        return MAP_PREEMPTED;
-    }
+    err = walk_part(u, m, mapping_level(m), 0);
+    if (err)
+        return err;
     u->status |= status_of(m->parts);
+    if (!(u->fp.raw & L4_FPAGE_RWX))
+        m->parts &= ~(kref_t)MAPPING_AD;
     return 0;
+}
+
+/* The largest part that begins at va, at most `size` bytes and not above `level`. */
+static unsigned part_level(uint64_t va, uint64_t size, unsigned level)
+{
+    while (level > 1 && ((va & ((1UL << ptab_shift(level)) - 1)) || size < 1UL << ptab_shift(level)))
+        level--;
+    return level;
+}
+
+/* What lies in [va, va + *size) of m, or of an entry of `level` that m has there. *size is
+ * lowered to what was dealt with. */
+static int unmap_leaf(struct unmap_request *u, struct mapping *m, uint64_t va, unsigned level,
+                      uint64_t *size)
+{
+    uint64_t all = 1UL << ptab_shift(mapping_level(m));
+    unsigned part = part_level(va, *size, level);
+
+    if (part == mapping_level(m) || (mapping_dying(m) && (u->fp.raw & L4_FPAGE_R)))
+        return unmap_whole(u, m);
+    *size = 1UL << ptab_shift(part);
+    return walk_part(u, m, part, (va & (all - 1)) >> L4_PAGESHIFT);
+}
+
+/* The split mapping of `level` around va, or NULL. */
+static struct mapping *split_at(const struct space *s, uint64_t va, unsigned level)
+{
+    const pte_t *e = s->root;
+
+    for (unsigned l = PTAB_LEVELS;; l--) {
+        e += va >> ptab_shift(l) & (PTAB_ENTRIES - 1);
+        if (!pte_is_table(*e, l))
+            return NULL;
+        if (l == level)
+            return ptab_mapping(e);
+        e = mmu_virt(*e & PTE_FRAME);
+    }
+}
+
+enum { SPLIT_NONE = -1, SPLIT_DONE = 0 };
+
+/*
+ * va may lie in mappings that have been split, one in the other. Those that the request covers are
+ * dealt with where they begin, or (when they go) at once; of others the part at va.
+ * SPLIT_DONE: *size bytes have been dealt with; SPLIT_NONE: at va is an ordinary entry or hole;
+ * or MAP_PREEMPTED.
+ */
+static int unmap_split(struct unmap_request *u, uint64_t start, uint64_t end, uint64_t *size)
+{
+    bool gone = (u->fp.raw & L4_FPAGE_R) && (u->mask & L4_FP_ALL_SPACES);
+    uint64_t va = start + u->done;
+    struct mapping *m, *around = NULL;
+    unsigned level;
+    pte_t *e;
+
+    for (unsigned l = PTAB_LEAF_MAX; l > 1; l--) {
+        m = split_at(&u->task->space, va, l);
+        if (!m)
+            continue;
+        around = NULL;
+        if (ptab_va(kptr(m->entry)) < start ||
+            ptab_va(kptr(m->entry)) + (1UL << ptab_shift(l)) > start + end)
+            around = m;
+        else if ((gone || va == ptab_va(kptr(m->entry))) && unmap_whole(u, m) == MAP_PREEMPTED)
+            return MAP_PREEMPTED;
+    }
+    e = ptab_slot(&u->task->space, va, &level);
+    if (ptab_mapping(e) || (*e & PTE_KU) || !ptab_owner(e))
+        return SPLIT_NONE;
+    *size = (1UL << ptab_shift(level)) - (va & ((1UL << ptab_shift(level)) - 1));
+    *size = *size < end - u->done ? *size : end - u->done;
+    if (around && ((*e & PTE_P) || mapping_held(around) || mapping_dying(around)))
+        return unmap_leaf(u, around, va, level, size);
+    return SPLIT_DONE;
 }
 
 /* Entry e and its neighbours in a table of small pages, at most `steps`; how many were dealt
@@ -197,11 +273,11 @@ static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pag
 {
     struct ptab_run run = ptab_run(e);
     bool all = u->mask & L4_FP_ALL_SPACES;
-    unsigned i, n = ptab_run_length(&run);
+    unsigned i, n = ptab_run_length(&run), status = 0;
 
     n = n < pages ? n : (unsigned)pages;
     n = n < steps ? n : steps;
-    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R))
+    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || !unwatched() || u->task->space.partials)
         return 0;
     for (i = 0; i < n; i++) {
         struct mapping *m, *c;
@@ -211,23 +287,46 @@ static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pag
         m = kptr(run.nodes[i]);
         if (m->child) {
             c = kptr(m->child);
-            if (all || !is_leaf(c) || !(c->next & MAPPING_END))
+            if (all || !mapping_leaf(c) || !(c->next & MAPPING_END))
                 break;
-            remove_leaf(c);
+            remove_leaves(c, 1, &status);
         } else if (all) {
             bool last = run.desc->hint == 1;
 
-            if (mapping_dying(m))
+            if (!mapping_leaf(m) || !m->parent)
                 break;
-            u->status |= status_of(m->parts | accessed_dirty(run.e[i]));
-            remove_leaf(m);
-            if (last)
-                return i + 1; /* the references are gone, perhaps the table */
+            remove_leaves(m, 1, &status);
+            if (last) {
+                i++; /* the references are gone, perhaps the table */
+                break;
+            }
             continue;
         }
-        u->status |= status_of(m->parts);
+        status |= status_of(m->parts);
     }
+    u->status |= status;
     return i;
+}
+
+/* Whatever begins at u->done, as ordinary mappings do. *size is lowered to what was dealt with. */
+static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint64_t *size,
+                      unsigned *step)
+{
+    unsigned level, n = 0;
+    pte_t *e = ptab_find_near(&u->task->space, va, &level);
+
+    *size = (1UL << ptab_shift(level)) - (va & ((1UL << ptab_shift(level)) - 1));
+    *size = *size < left ? *size : left;
+    if (!e)
+        return 0;
+    if (level == 1)
+        n = unmap_neighbours(u, e, left >> L4_PAGESHIFT, LIMIT_STEPS);
+    if (n) {
+        *size = (uint64_t)n << L4_PAGESHIFT;
+        *step += n;
+        return 0;
+    }
+    return ptab_mapping(e) ? unmap_leaf(u, ptab_mapping(e), va, level, size) : 0;
 }
 
 int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
@@ -236,9 +335,8 @@ int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
     unsigned step = 0;
 
     while (u->done < end) {
-        uint64_t va = start + u->done, left = end - u->done, size;
-        unsigned level, n = 0;
-        pte_t *e;
+        uint64_t va = start + u->done, size;
+        int err = SPLIT_NONE;
 
         if (step >= LIMIT_STEPS) {
             step = 0;
@@ -247,17 +345,14 @@ int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
         }
         if (va >= L4_USER_END)
             break;
-        e = ptab_find(&u->task->space, va, &level);
-        size = (1UL << ptab_shift(level)) - (va & ((1UL << ptab_shift(level)) - 1));
-        size = size < left ? size : left;
-        if (e && level == 1)
-            n = unmap_neighbours(u, e, left >> L4_PAGESHIFT, LIMIT_STEPS);
-        if (n)
-            size = (uint64_t)n << L4_PAGESHIFT;
-        else if (e && ptab_mapping(e) && unmap_leaf(u, ptab_mapping(e), va, &size) == MAP_PREEMPTED)
+        if (__builtin_expect(u->task->space.partials != 0, 0))
+            err = unmap_split(u, start, end, &size);
+        if (err == SPLIT_NONE)
+            err = unmap_here(u, va, end - u->done, &size, &step);
+        if (err == MAP_PREEMPTED)
             return MAP_PREEMPTED;
         u->done += size;
-        step += n + 1;
+        step++;
     }
     return 0;
 }

@@ -5,21 +5,23 @@
  * (frames.c) keeps the free ones, each dataspace has an index of its pages (pageindex.c), nodes of
  * the index are frames too. An account is charged for both, at the moment of the first touch.
  *
- *   sigma0 --chunk--> pool --frame--> page of a dataspace --unmap others--> pool
+ *   sigma0 <--chunk--> pool --frame--> page of a dataspace --unmap others--> pool
  *
  * A1  A frame is in the pool, or a page of one dataspace, or a node of one index, or holds
  *     structures: frames total = free + frames + index frames + object frames.
  * A2  A frame that goes back to the pool is mapped nowhere but here.
  * A3  A fixed dataspace (continuous or pinned) has all its pages from the start and never gives
  *     them back while it lives.
- *
- * Frames are not given back to sigma0; memory pressure comes with a later design step.
+ * A4  The 512 entries of a block (an aligned part of a dataspace as large as a superpage) are all
+ *     marked ENTRY_SUPER or none is. If they are, its frames are one superpage, in order. The mark
+ *     goes before the first of the frames does.
  */
 #include "frames.h"
 #include "pageindex.h"
 
 #include <abi/env.h>
 #include <abi/errors.h>
+#include <abi/sigma0.h>
 #include <l4/pager.h>
 #include <l4/re/c/stats.h>
 #include <l4/sigma0/sigma0.h>
@@ -30,17 +32,24 @@
 
 /* Orders in which we ask sigma0 for memory. The first is a superpage: sigma0 enters one mapping
  * for 512 frames. The others use up what is left of a small account. */
-static const unsigned char chunk_orders[] = {L4_SUPERPAGESHIFT, 16, L4_PAGESHIFT};
+static const unsigned char chunk_orders[] = {CHUNK_SHIFT, 16, L4_PAGESHIFT};
 
 enum {
     UNMAP_BATCH = 32, /* flexpages in one call to the kernel: half of a message */
     ENTRY_NEW = 1,    /* in an index entry: made by the running allocate() */
+    ENTRY_SUPER = 2,  /* A4 */
+    BLOCK = CHUNK_FRAMES,
+    /* Whole free chunks that are kept when frames come back; the others go to sigma0. */
+    CHUNKS_KEPT = 8,
 };
+_Static_assert(BLOCK == INDEX_FANOUT, "a block is a node of the lowest level");
 
 struct anon_ds {
     struct dataspace ds;
     struct page_index index;
+    l4_addr_t run; /* continuous: the first frame, otherwise 0 */
     bool fixed;
+    bool super; /* superpages are wanted */
 };
 
 static struct frame_pool pool;
@@ -67,8 +76,7 @@ static bool chunk_get(unsigned order)
     sigma0_requests++;
     if (l4sigma0_map_anypage(QUIRE_SIGMA0_CAP, 0, L4_WHOLE_ADDRESS_SPACE, &base, order) != 0)
         return false;
-    frames_add(&pool, base, 1UL << (order - L4_PAGESHIFT));
-    return true;
+    return frames_add(&pool, base, 1UL << (order - L4_PAGESHIFT));
 }
 
 static bool pool_refill(void)
@@ -79,14 +87,36 @@ static bool pool_refill(void)
     return manager_gc() && frames_free(&pool) > 0;
 }
 
+/* sigma0 has use for what we have none for. It takes the chunk away from us, too. */
+static void pool_shrink(void)
+{
+    l4_utcb_t *utcb = l4_utcb();
+
+    while (pool.whole_chunks > CHUNKS_KEPT) {
+        l4_addr_t chunk = frames_remove_chunk(&pool);
+
+        sigma0_requests++;
+        utcb->msg.mr[0] = SIGMA0_RAM_FREE;
+        utcb->msg.mr[1] = l4_fpage(chunk, CHUNK_SHIFT, L4_FPAGE_RWX).raw;
+        l4_ipc_call(QUIRE_SIGMA0_CAP, utcb, l4_msgtag(L4RE_PROTO_MEM_ALLOC, 2, 0, 0),
+                    L4_IPC_NEVER);
+    }
+}
+
 /* A zeroed frame, NULL: sigma0 has no more for us. */
 static void *frame_get(void)
 {
     void *frame = frames_take(&pool);
 
-    if (!frame && pool_refill())
+    if (L4_UNLIKELY(!frame) && pool_refill())
         frame = frames_take(&pool);
     return frame;
+}
+
+static void frames_put(void *const *frames, unsigned count)
+{
+    while (count-- > 0)
+        frames_give(&pool, frames[count]);
 }
 
 /* `count` zeroed frames, all or none. */
@@ -95,8 +125,7 @@ static long frames_get(void **frames, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         if ((frames[i] = frame_get()) != NULL)
             continue;
-        while (i-- > 0)
-            frames_give(&pool, frames[i]);
+        frames_put(frames, i);
         return -L4_ENOMEM;
     }
     return 0;
@@ -110,24 +139,66 @@ static void *anon_new_page(void)
     return frame;
 }
 
+/* -------------------------------------------------------------------- superpages */
+
+static l4_umword_t block_of(l4_umword_t page)
+{
+    return page & ~(l4_umword_t)(BLOCK - 1);
+}
+
+/* All pages of the block around `page` in one superpage; nobody has one yet. False: not so. */
+static bool block_make(struct anon_ds *a, l4_umword_t page, l4_umword_t flag)
+{
+    l4_umword_t first = block_of(page), at = first, *entry;
+    void *nodes[INDEX_LEVELS_MAX];
+    unsigned missing = index_missing(&a->index, first);
+    l4_addr_t chunk;
+
+    if (first + BLOCK > ds_pages(&a->ds) || index_next(&a->index, &at, first + BLOCK))
+        return false;
+    if (frames_get(nodes, missing) != 0)
+        return false;
+    chunk = frames_take_run(&pool, BLOCK, 1UL << CHUNK_SHIFT);
+    if (!chunk && chunk_get(CHUNK_SHIFT))
+        chunk = frames_take_run(&pool, BLOCK, 1UL << CHUNK_SHIFT);
+    if (!chunk || ds_charge(&a->ds, BLOCK, missing) != 0) {
+        if (chunk)
+            frames_give_run(&pool, chunk, BLOCK);
+        frames_put(nodes, missing);
+        return false;
+    }
+    entry = index_make(&a->index, first, nodes);
+    for (unsigned i = 0; i < BLOCK; i++)
+        entry[i] = (chunk + i * L4_PAGESIZE) | ENTRY_SUPER | flag;
+    return true;
+}
+
+/* A4, before pages of the block are taken away one by one. */
+static void block_split(struct anon_ds *a, l4_umword_t page)
+{
+    l4_umword_t *entry = index_find(&a->index, block_of(page));
+
+    for (unsigned i = 0; i < BLOCK; i++)
+        entry[i] &= ~(l4_umword_t)ENTRY_SUPER;
+}
+
 /* -------------------------------------------------------------------- pages */
 
-/* Find the page or make it; *entry is its word in the index. `flag` is set in a new entry. */
-static long page_get(struct anon_ds *a, l4_umword_t page, l4_umword_t flag, l4_umword_t **entry)
+static __attribute__((noinline)) long page_make_with_nodes(struct anon_ds *a, l4_umword_t page,
+                                                           l4_umword_t flag, l4_umword_t **entry)
 {
     void *frames[1 + INDEX_LEVELS_MAX];
-    unsigned missing;
+    unsigned missing = index_missing(&a->index, page);
     long err;
 
-    *entry = index_find(&a->index, page);
-    if (*entry && **entry)
+    if (a->super && block_make(a, page, flag)) {
+        *entry = index_find(&a->index, page);
         return 0;
-    missing = index_missing(&a->index, page);
+    }
     if ((err = frames_get(frames, 1 + missing)) != 0)
         return err;
     if ((err = ds_charge(&a->ds, 1, missing)) != 0) {
-        for (unsigned i = 0; i < 1 + missing; i++)
-            frames_give(&pool, frames[i]);
+        frames_put(frames, 1 + missing);
         return err;
     }
     *entry = index_make(&a->index, page, frames + 1);
@@ -135,44 +206,102 @@ static long page_get(struct anon_ds *a, l4_umword_t page, l4_umword_t flag, l4_u
     return 0;
 }
 
+static inline long page_make(struct anon_ds *a, l4_umword_t page, l4_umword_t flag,
+                             l4_umword_t **entry)
+{
+    void *frame;
+    long err;
+
+    if (L4_UNLIKELY(!*entry || a->super))
+        return page_make_with_nodes(a, page, flag, entry);
+    if (!(frame = frame_get()))
+        return -L4_ENOMEM;
+    if (L4_UNLIKELY((err = ds_charge(&a->ds, 1, 0)) != 0)) {
+        frames_give(&pool, frame);
+        return err;
+    }
+    **entry = (l4_umword_t)frame | flag;
+    return 0;
+}
+
+/* Find the page or make it; *entry is its word in the index. `flag` is set in a new entry. */
+static inline long page_get(struct anon_ds *a, l4_umword_t page, l4_umword_t flag,
+                            l4_umword_t **entry)
+{
+    *entry = index_find(&a->index, page);
+    if (L4_LIKELY(*entry && **entry))
+        return 0;
+    return page_make(a, page, flag, entry);
+}
+
 static char *entry_frame(l4_umword_t entry)
 {
     return (char *)(entry & L4_PAGEMASK);
 }
 
+/* The flexpages of a batch, and the pages that they are. */
+struct drop {
+    l4_fpage_t fpages[UNMAP_BATCH];
+    l4_umword_t *entries[UNMAP_BATCH];
+    unsigned n;
+    l4_umword_t pages;
+};
+
+/* Add the page, or the block that begins with it if that ends before `end`. Returns the page
+ * behind. */
+static l4_umword_t drop_add(struct drop *d, struct anon_ds *a, l4_umword_t page, l4_umword_t end,
+                            l4_umword_t flag)
+{
+    l4_umword_t *entry = index_find(&a->index, page);
+    bool whole = block_of(page) == page && page + BLOCK <= end;
+
+    if ((*entry & flag) != flag)
+        return page + 1;
+    if ((*entry & ENTRY_SUPER) && !whole)
+        block_split(a, page);
+    whole = *entry & ENTRY_SUPER;
+    d->entries[d->n] = entry;
+    d->fpages[d->n++] = l4_fpage(*entry & L4_PAGEMASK, whole ? CHUNK_SHIFT : L4_PAGESHIFT,
+                                 L4_FPAGE_RWX);
+    d->pages += whole ? BLOCK : 1;
+    return page + (whole ? BLOCK : 1);
+}
+
+/* Nobody has the pages any more: their frames are free. */
+static void drop_commit(struct drop *d)
+{
+    for (unsigned i = 0; i < d->n; i++) {
+        l4_umword_t *entry = d->entries[i];
+        unsigned count = *entry & ENTRY_SUPER ? BLOCK : 1;
+
+        frames_give_run(&pool, *entry & L4_PAGEMASK, count);
+        memset(entry, 0, count * sizeof(*entry));
+    }
+}
+
 /* Take the pages of [first, end) whose entry has all bits of `flag` away from everybody. */
 static long pages_drop(struct anon_ds *a, l4_umword_t first, l4_umword_t end, l4_umword_t flag)
 {
-    l4_umword_t *entries[UNMAP_BATCH];
-    l4_fpage_t fpages[UNMAP_BATCH];
     l4_umword_t page = first;
     long err;
 
     while (page < end) {
-        unsigned n = 0;
+        struct drop d = {.n = 0};
 
-        for (; n < UNMAP_BATCH && index_next(&a->index, &page, end); page++) {
-            l4_umword_t *entry = index_find(&a->index, page);
-            if ((*entry & flag) != flag)
-                continue;
-            entries[n] = entry;
-            fpages[n++] = l4_fpage(*entry & L4_PAGEMASK, L4_PAGESHIFT, L4_FPAGE_RWX);
-        }
-        if (n == 0)
+        while (d.n < UNMAP_BATCH && index_next(&a->index, &page, end))
+            page = drop_add(&d, a, page, end, flag);
+        if (d.n == 0)
             break;
-        err = l4_error(l4_task_unmap_batch(L4_BASE_TASK_CAP, fpages, n, L4_FP_OTHER_SPACES));
+        err = l4_error(l4_task_unmap_batch(L4_BASE_TASK_CAP, d.fpages, d.n, L4_FP_OTHER_SPACES));
         if (err < 0)
             return err;
-        for (unsigned i = 0; i < n; i++) {
-            frames_give(&pool, entry_frame(*entries[i]));
-            *entries[i] = 0;
-        }
-        ds_credit(&a->ds, n, 0);
+        drop_commit(&d);
+        ds_credit(&a->ds, d.pages, 0);
     }
     return 0;
 }
 
-/* Nodes of the index that became empty go back to the pool. */
+/* Nodes of the index that became empty go back to the pool, and what it has too much to sigma0. */
 static void nodes_drop(struct anon_ds *a, l4_umword_t first, l4_umword_t end)
 {
     void *chain = NULL;
@@ -184,36 +313,49 @@ static void nodes_drop(struct anon_ds *a, l4_umword_t first, l4_umword_t end)
         frames_give(&pool, node);
     }
     ds_credit(&a->ds, 0, n);
+    pool_shrink();
 }
 
 /* -------------------------------------------------------------------- the table */
 
 static long anon_map(struct dataspace *ds, l4_umword_t offset, struct ds_page *page)
 {
+    struct anon_ds *a = anon_of(ds);
     l4_umword_t *entry;
-    long err = page_get(anon_of(ds), offset >> L4_PAGESHIFT, 0, &entry);
+    long err = page_get(a, offset >> L4_PAGESHIFT, 0, &entry);
 
-    if (err == 0)
-        page->address = *entry & L4_PAGEMASK;
-    return err;
+    if (L4_UNLIKELY(err != 0))
+        return err;
+    page->address = *entry & L4_PAGEMASK;
+    if (L4_UNLIKELY(*entry & ENTRY_SUPER)) {
+        l4_addr_t super = page->address & L4_SUPERPAGEMASK;
+
+        ds_page_widen(page, super, super + L4_SUPERPAGESIZE);
+    } else if (L4_UNLIKELY(a->run)) {
+        ds_page_widen(page, a->run, a->run + (ds_pages(ds) << L4_PAGESHIFT));
+    }
+    return 0;
 }
 
+/* A block may bring more than was asked for, so what is new is looked for in whole blocks. */
 static long anon_allocate(struct dataspace *ds, l4_umword_t offset, l4_umword_t size)
 {
     struct anon_ds *a = anon_of(ds);
     l4_umword_t first = offset >> L4_PAGESHIFT;
     l4_umword_t end = (offset + size + L4_PAGESIZE - 1) >> L4_PAGESHIFT;
-    l4_umword_t page, *entry;
+    l4_umword_t pages = ds_pages(ds), page, *entry;
     long err = 0;
 
     for (page = first; page < end && err == 0; page++)
         err = page_get(a, page, ENTRY_NEW, &entry);
+    first = block_of(first);
+    end = block_of(end + BLOCK - 1) < pages ? block_of(end + BLOCK - 1) : pages;
     if (err != 0) {
         pages_drop(a, first, end, ENTRY_NEW);
         nodes_drop(a, first, end);
         return err;
     }
-    for (page = first; page < end; page++)
+    for (page = first; index_next(&a->index, &page, end); page++)
         *index_find(&a->index, page) &= ~(l4_umword_t)ENTRY_NEW;
     return 0;
 }
@@ -301,8 +443,7 @@ static long run_enter(struct anon_ds *a, l4_umword_t page, l4_addr_t frame)
     if ((err = ds_charge(&a->ds, 1, missing)) == 0)
         *index_make(&a->index, page, nodes) = frame;
     else
-        for (unsigned i = 0; i < missing; i++)
-            frames_give(&pool, nodes[i]);
+        frames_put(nodes, missing);
     return err;
 }
 
@@ -316,8 +457,9 @@ static long populate_run(struct anon_ds *a, unsigned align)
     for (page = 0; page < pages && err == 0; page++)
         err = run_enter(a, page, run + (page << L4_PAGESHIFT));
     if (err != 0 && run != 0)
-        for (page--; page < pages; page++)
-            frames_give(&pool, (void *)(run + (page << L4_PAGESHIFT)));
+        frames_give_run(&pool, run + ((page - 1) << L4_PAGESHIFT), pages - page + 1);
+    else
+        a->run = run;
     return err;
 }
 
@@ -340,6 +482,7 @@ static long anon_open(struct dataspace *ds, const struct ds_request *r)
     ds->rights = L4RE_DS_F_RWX;
     index_init(&a->index, ds_pages(ds));
     a->fixed = r->flags & (L4RE_MA_CONTINUOUS | L4RE_MA_PINNED);
+    a->super = r->flags & L4RE_MA_SUPER_PAGES;
     if (r->flags & L4RE_MA_CONTINUOUS)
         err = populate_run(a, r->align);
     else if (r->flags & L4RE_MA_PINNED)
@@ -370,7 +513,7 @@ static void anon_totals(l4_umword_t *words)
     words[L4RE_DS_STATS_SIGMA0_REQUESTS] = sigma0_requests;
     words[L4RE_DS_STATS_FRAMES_TOTAL] = pool.total;
     words[L4RE_DS_STATS_FRAMES_FREE] = frames_free(&pool);
-    words[L4RE_DS_STATS_OBJECT_FRAMES] = object_frames;
+    words[L4RE_DS_STATS_OBJECT_FRAMES] = object_frames + pool.own;
     words[L4RE_DS_STATS_SIGMA0_GIVEN] = sigma0_given() - given_before;
 }
 

@@ -47,6 +47,8 @@ static void request_read(struct request *r, l4_umword_t rights, l4_msgtag_t tag,
     }
 }
 
+enum { DS_MAP_WORDS = 4 };
+
 static unsigned request_op(const struct request *r)
 {
     return r->w[0] & 0xffff;
@@ -106,16 +108,17 @@ void ds_page_widen(struct ds_page *page, l4_addr_t start, l4_addr_t end)
 
 /* -------------------------------------------------------------------- dataspace operations */
 
-/* PF-6: the dataspace manager finds or makes the page and replies with a map item. */
-static long ds_map(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb,
-                   l4_msgtag_t *reply)
+/* PF-6: the dataspace manager finds or makes the page and replies with a map item.
+ * Nearly all messages are this one, so it is read from where it lies. */
+static inline long ds_map(struct dataspace *ds, l4_umword_t rights, l4_utcb_t *utcb,
+                          l4_msgtag_t *reply)
 {
-    l4_umword_t offset = r->w[1] & L4_PAGEMASK;
-    unsigned asked = (r->w[3] & L4RE_DS_F_RWX) | L4RE_DS_F_R;
-    struct ds_page page = {.order = L4_PAGESHIFT, .hot_spot = r->w[2]};
+    l4_umword_t offset = utcb->msg.mr[1] & L4_PAGEMASK;
+    unsigned asked = (utcb->msg.mr[3] & L4RE_DS_F_RWX) | L4RE_DS_F_R;
+    struct ds_page page = {.order = L4_PAGESHIFT, .hot_spot = utcb->msg.mr[2]};
     long err;
 
-    if ((asked & L4RE_DS_F_W) && !writable(ds, r->rights))
+    if ((asked & L4RE_DS_F_W) && !writable(ds, rights))
         return -L4_EPERM;
     if (offset >= pages_size(ds))
         return -L4_ERANGE;
@@ -385,7 +388,7 @@ static long dataspace_op(struct dataspace *ds, const struct request *r, l4_utcb_
                          l4_msgtag_t *reply)
 {
     static const unsigned char words_needed[] = {
-        [L4RE_DS_MAP_OP] = 4,      [L4RE_DS_CLEAR_OP] = 3,    [L4RE_DS_INFO_OP] = 1,
+        [L4RE_DS_MAP_OP] = DS_MAP_WORDS, [L4RE_DS_CLEAR_OP] = 3,    [L4RE_DS_INFO_OP] = 1,
         [L4RE_DS_COPY_IN_OP] = 4,  [L4RE_DS_ALLOCATE_OP] = 3, [L4RE_DS_RELEASE_OP] = 1,
     };
     unsigned op = request_op(r);
@@ -397,8 +400,6 @@ static long dataspace_op(struct dataspace *ds, const struct request *r, l4_utcb_
     if (l4_msgtag_words(r->tag) < words_needed[op])
         return -L4_EMSGTOOSHORT;
     switch (op) {
-    case L4RE_DS_MAP_OP:
-        return ds_map(ds, r, utcb, reply);
     case L4RE_DS_CLEAR_OP:
         return ds_clear(ds, r);
     case L4RE_DS_INFO_OP:
@@ -412,27 +413,34 @@ static long dataspace_op(struct dataspace *ds, const struct request *r, l4_utcb_
     }
 }
 
+static __attribute__((noinline)) long dataspace_request(struct dataspace *ds, l4_umword_t rights,
+                                                        l4_msgtag_t tag, l4_utcb_t *utcb,
+                                                        l4_msgtag_t *reply)
+{
+    struct request r;
+
+    request_read(&r, rights, tag, utcb);
+    switch (l4_msgtag_label(tag)) {
+    case L4RE_PROTO_DATASPACE:
+        return dataspace_op(ds, &r, utcb, reply);
+    case L4RE_PROTO_STATS:
+        return stats_ds(ds, &r, utcb, reply);
+    default:
+        return -L4_EBADPROTO;
+    }
+}
+
 static long dataspace_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
                                l4_utcb_t *utcb, l4_msgtag_t *reply)
 {
     struct dataspace *ds = (struct dataspace *)self;
-    struct request r;
-    long err;
 
-    request_read(&r, rights, tag, utcb);
     in_use[0] = ds;
-    switch (l4_msgtag_label(tag)) {
-    case L4RE_PROTO_DATASPACE:
-        err = dataspace_op(ds, &r, utcb, reply);
-        break;
-    case L4RE_PROTO_STATS:
-        err = stats_ds(ds, &r, utcb, reply);
-        break;
-    default:
-        err = -L4_EBADPROTO;
-    }
-    in_use[0] = NULL;
-    return err;
+    if (L4_LIKELY(l4_msgtag_label(tag) == L4RE_PROTO_DATASPACE &&
+                  l4_msgtag_words(tag) >= DS_MAP_WORDS &&
+                  (utcb->msg.mr[0] & 0xffff) == L4RE_DS_MAP_OP))
+        return ds_map(ds, rights, utcb, reply);
+    return dataspace_request(ds, rights, tag, utcb, reply);
 }
 
 /* -------------------------------------------------------------------- the account gate */
@@ -476,6 +484,7 @@ static long account_dispatch(struct l4_server_object *self, l4_umword_t rights, 
     struct account *a = (struct account *)self;
     struct request r;
 
+    in_use[0] = NULL;
     request_read(&r, rights, tag, utcb);
     if (l4_msgtag_words(tag) == 0)
         return -L4_EMSGTOOSHORT;
@@ -546,6 +555,7 @@ static long manager_dispatch(struct l4_server_object *self, l4_umword_t rights, 
     struct request r;
 
     (void)self;
+    in_use[0] = NULL;
     request_read(&r, rights, tag, utcb);
     if (l4_msgtag_words(tag) == 0)
         return -L4_EMSGTOOSHORT;

@@ -220,36 +220,40 @@ l4_umword_t dataspaces_open(void)
     return count;
 }
 
-static void count(struct ds_counts *c, l4_mword_t pages, l4_mword_t index_frames)
+static inline void count(struct ds_counts *c, l4_umword_t pages, l4_umword_t index_frames)
 {
     c->frames += pages;
     c->index_frames += index_frames;
-    if (pages > 0)
-        c->filled += pages;
+    c->filled += pages;
 }
 
-static void count_all(struct dataspace *ds, l4_mword_t pages, l4_mword_t index_frames)
+static inline void uncount(struct ds_counts *c, l4_umword_t pages, l4_umword_t index_frames)
 {
-    count(&ds->counts, pages, index_frames);
-    count(&ds->account->counts, pages, index_frames);
-    count(&all_counts, pages, index_frames);
+    c->frames -= pages;
+    c->index_frames -= index_frames;
 }
 
 long ds_charge(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames)
 {
+    struct account *a = ds->account;
+
     if (pages + index_frames > ~0UL >> L4_PAGESHIFT)
         return -L4_ENOMEM;
     l4_umword_t bytes = (pages + index_frames) << L4_PAGESHIFT;
     /* What dead dataspaces still hold must not stand in the way. */
-    while (account_charge(ds->account->quota, &ds->account->used, bytes) != 0)
+    while (L4_UNLIKELY(account_charge(a->quota, &a->used, bytes) != 0))
         if (!manager_gc())
             return -L4_ENOMEM;
-    count_all(ds, pages, index_frames);
+    count(&ds->counts, pages, index_frames);
+    count(&a->counts, pages, index_frames);
+    count(&all_counts, pages, index_frames);
     return 0;
 }
 
 void ds_credit(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames)
 {
     account_credit(&ds->account->used, (pages + index_frames) << L4_PAGESHIFT);
-    count_all(ds, -(l4_mword_t)pages, -(l4_mword_t)index_frames);
+    uncount(&ds->counts, pages, index_frames);
+    uncount(&ds->account->counts, pages, index_frames);
+    uncount(&all_counts, pages, index_frames);
 }

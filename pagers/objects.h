@@ -25,7 +25,8 @@ l4_umword_t accounts_quota(void);
 l4_umword_t accounts_used(void);
 l4_umword_t dataspaces_open(void);
 
-/* The dataspaces that the running request works on; manager_gc() leaves them alone. */
+/* The dataspaces that the running request works on; manager_gc() leaves them alone. The first is
+ * set when a request begins, and stands until the next one. */
 extern const struct dataspace *in_use[2];
 
 /* Pages that hold structures. */

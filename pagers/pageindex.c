@@ -24,17 +24,6 @@ void index_init(struct page_index *ix, l4_umword_t pages)
     while (pages > 1UL << (ix->levels * INDEX_BITS));
 }
 
-l4_umword_t *index_find(const struct page_index *ix, l4_umword_t page)
-{
-    l4_umword_t *node = ix->root;
-
-    if (ix->levels == 0)
-        return (l4_umword_t *)&ix->direct[page];
-    for (unsigned level = ix->levels; node && level > 1; level--)
-        node = (l4_umword_t *)node[level_slot(page, level)];
-    return node ? &node[level_slot(page, 1)] : NULL;
-}
-
 unsigned index_missing(const struct page_index *ix, l4_umword_t page)
 {
     const l4_umword_t *node = ix->root;

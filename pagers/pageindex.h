@@ -44,7 +44,17 @@ struct page_index {
 void index_init(struct page_index *ix, l4_umword_t pages);
 
 /* The entry of a page, NULL if there is not even a node for it. */
-l4_umword_t *index_find(const struct page_index *ix, l4_umword_t page);
+static inline l4_umword_t *index_find(const struct page_index *ix, l4_umword_t page)
+{
+    l4_umword_t *node = ix->root;
+    unsigned shift;
+
+    if (ix->levels == 0)
+        return (l4_umword_t *)&ix->direct[page];
+    for (shift = (ix->levels - 1) * INDEX_BITS; node && shift; shift -= INDEX_BITS)
+        node = (l4_umword_t *)node[page >> shift & (INDEX_FANOUT - 1)];
+    return node ? &node[page & (INDEX_FANOUT - 1)] : NULL;
+}
 
 /* How many nodes index_make() will need: 0 .. INDEX_LEVELS_MAX. */
 unsigned index_missing(const struct page_index *ix, l4_umword_t page);

@@ -124,6 +124,8 @@ static void task_ended(struct task *t, int status)
         say("roottask: %s ended with status %d", t->script->name, status);
     if (t->script->main && !interactive)
         power_off(status);
+    if (t->script->main)
+        say("roottask: %s was the main program; staying up (option interactive)", t->script->name);
     wake_loader();
 }
 

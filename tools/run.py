@@ -39,7 +39,6 @@ def parse(argv):
     p.add_argument("--make-iso", metavar="FILE", help="write the CD image and stop")
     p.add_argument("--gdb", action="store_true", help="wait for gdb at localhost:1234")
     p.add_argument("--debug", metavar="FILE", help="QEMU's log of all interrupts and exceptions")
-    p.add_argument("--trace", action="store_true", help="kernel option trace: events to the log")
     p.add_argument("--qemu", action="append", default=[], help="a further argument for QEMU")
     args = p.parse_args(argv)
     for v in args.variables:
@@ -78,7 +77,6 @@ def build(args):
 def options(a):
     words = a.cmdline.split()
     words += ["interactive"] if a.interactive and "interactive" not in words else []
-    words += ["trace"] if a.trace and "trace" not in words else []
     timeout = a.timeout
     if timeout is None and not (a.interactive or a.gdb):
         timeout = 300.0

@@ -40,6 +40,23 @@ syscall_entry:
     mov %r15, %rdi
     mov %rax, %rcx
     call syscall
+    test %rax, %rax
+    jnz return_to_user
+
+/* The same thread goes on: r15 and what C preserves are as they were. */
+    mov REGS_RIP(%r15), %rcx
+    mov REGS_RFLAGS(%r15), %r11
+    mov REGS_R10(%r15), %r10
+    mov REGS_R9(%r15), %r9
+    mov REGS_R8(%r15), %r8
+    mov REGS_RDI(%r15), %rdi
+    mov REGS_RDX(%r15), %rdx
+    mov REGS_RSI(%r15), %rsi
+    mov REGS_RSP(%r15), %rsp
+    mov REGS_RAX(%r15), %rax
+    xor %r15d, %r15d
+    swapgs
+    sysretq
 
 /* rax = the thread to run; its address space and FPU state are loaded already. */
     .global return_to_user

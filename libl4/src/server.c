@@ -9,6 +9,12 @@ enum { RIGHTS_MASK = 3 };
 
 static const struct l4_server_opts no_opts;
 
+/* The item that receives a capability in `slot`. */
+static inline l4_umword_t slot_item(l4_cap_idx_t slot)
+{
+    return (slot & (L4_CAP_MASK | L4_RCV_ITEM_LOCAL_ID)) | L4_RCV_ITEM_SINGLE_CAP;
+}
+
 /* Buffer registers: one small item a slot from BR0 on, then the memory window. */
 static __attribute__((noinline)) void windows_set(l4_utcb_t *u, const struct l4_server_opts *o)
 {
@@ -18,8 +24,7 @@ static __attribute__((noinline)) void windows_set(l4_utcb_t *u, const struct l4_
     if (n > L4_SERVER_SLOTS_MAX)
         n = L4_SERVER_SLOTS_MAX;
     for (i = 0; i < n; i++)
-        u->buf.br[i] =
-            (o->slots[i] & (L4_CAP_MASK | L4_RCV_ITEM_LOCAL_ID)) | L4_RCV_ITEM_SINGLE_CAP;
+        u->buf.br[i] = slot_item(o->slots[i]);
     u->buf.br[n] = 0; /* ends the slots, and is the list of I/O windows */
     u->buf.br[n + 1] = o->memory_window.raw ? L4_ITEM_MAP : 0;
     u->buf.br[n + 2] = o->memory_window.raw;
@@ -30,22 +35,26 @@ static __attribute__((noinline)) void windows_set(l4_utcb_t *u, const struct l4_
 /* Before each receive: dispatch functions leave the windows of their own IPC behind. */
 static inline void buffers_set(l4_utcb_t *u, const struct l4_server_opts *o)
 {
-    if (L4_UNLIKELY(o->slot_count || o->memory_window.raw)) {
+    unsigned n = o->slot_count;
+
+    if (L4_UNLIKELY(n > 1 || o->memory_window.raw)) {
         windows_set(u, o);
         return;
     }
-    u->buf.br[0] = 0;
-    u->buf.bdr = 0;
+    if (n)
+        u->buf.br[0] = slot_item(o->slots[0]);
+    u->buf.br[n] = 0;
+    u->buf.bdr = l4_bdr(n, n, 0, 0);
 }
 
-int l4_server_dispatch(const struct l4_server_opts *o, l4_umword_t label, l4_msgtag_t tag,
-                       l4_utcb_t *u, l4_msgtag_t *reply)
+static inline int dispatch(const struct l4_server_opts *o, l4_umword_t label, l4_msgtag_t tag,
+                           l4_utcb_t *u, l4_msgtag_t *reply)
 {
     struct l4_server_object *object = o->main;
     long ret;
 
     *reply = L4_SERVER_NO_REPLY_SET;
-    if (L4_UNLIKELY(o->event && l4_msgtag_label(tag) < 0)) {
+    if (L4_UNLIKELY(l4_msgtag_label(tag) < 0 && o->event)) {
         ret = o->event(o, label, tag, u, reply);
     } else {
         if (L4_LIKELY(label >= L4_SERVER_LABELS))
@@ -57,6 +66,12 @@ int l4_server_dispatch(const struct l4_server_opts *o, l4_umword_t label, l4_msg
     if (l4_msgtag_has_error(*reply))
         *reply = l4_msgtag(ret, 0, 0, 0);
     return 1;
+}
+
+int l4_server_dispatch(const struct l4_server_opts *o, l4_umword_t label, l4_msgtag_t tag,
+                       l4_utcb_t *u, l4_msgtag_t *reply)
+{
+    return dispatch(o, label, tag, u, reply);
 }
 
 void l4_server_loop(l4_utcb_t *u, const struct l4_server_opts *o)
@@ -79,7 +94,7 @@ void l4_server_loop(l4_utcb_t *u, const struct l4_server_opts *o)
             tag = l4_ipc_wait(u, &label, timeout);
             continue;
         }
-        if (L4_LIKELY(l4_server_dispatch(o, label, tag, u, &reply))) {
+        if (L4_LIKELY(dispatch(o, label, tag, u, &reply))) {
             buffers_set(u, o);
             tag = l4_ipc_reply_and_wait(u, reply, &label, timeout);
         } else {

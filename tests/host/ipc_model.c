@@ -297,7 +297,7 @@ void m_ipc(int i, const struct m_call *call)
         else
             fail(i, L4_IPC_ENOT_EXISTENT | 1);
     } else {
-        fail(i, L4_IPC_ENOT_EXISTENT);
+        t->rax = t->rsi = 0; /* nothing asked, nothing done */
     }
 }
 

@@ -11,6 +11,7 @@
 #include "kip.h"
 #include "irq.h"
 #include "klog.h"
+#include "walk.h"
 #include "x86/pic.h"
 
 uint8_t fpu_initial[512] __attribute__((aligned(16)));
@@ -27,7 +28,14 @@ static uint64_t tss_rsp0;
 
 void klog(const char *fmt, ...)
 {
+    va_list args;
+
     machine_reports += fmt[0] == 'f'; /* "fault: ..." */
+    if (fmt[0] != 'c')
+        return; /* "check: ..." */
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
 }
 
 void klog_write(const char *s, size_t n)
@@ -111,6 +119,7 @@ void machine_boot(uint64_t bytes, unsigned thread_flags)
     thread_initial_flags = (uint8_t)thread_flags;
     kmem_init(host_pool, bytes);
     mapdb_init();
+    walk_init();
     ptab_init();
     idle_thread = (struct thread){0};
     ticks_now = 0;
@@ -191,12 +200,15 @@ void machine_pass(struct task *from, uint64_t src, struct task *to, uint64_t dst
 struct thread *user_call(struct thread *t, uint64_t label, uint64_t cap_op, l4_msgtag_t tag,
                          uint32_t timeouts)
 {
+    struct thread *next;
+
     if (t != cpu0.current)
         abort();
     t->regs.vector = VECTOR_SYSCALL;
     t->regs.rdx = cap_op;
     t->regs.r8 = timeouts;
-    return syscall(t, label, cap_op, (uint64_t)tag.raw | L4_SYSCALL_MARK, timeouts);
+    next = syscall(t, label, cap_op, (uint64_t)tag.raw | L4_SYSCALL_MARK, timeouts);
+    return next ? next : t; /* NULL: nobody else, and nothing to load */
 }
 
 struct thread *user_trap(struct thread *t, unsigned vector, uint64_t address, uint64_t err)
@@ -235,35 +247,4 @@ long user_invoke(struct thread *t, uint64_t slot, long label, unsigned words, un
     if (t->regs.rax & L4_MSGTAG_ERROR)
         return -(L4_EIPC_LO + (long)t->utcb->tcr.error);
     return (long)t->regs.rax >> L4_MSGTAG_LABEL_SHIFT;
-}
-
-/* ---- invariants ---- */
-
-/* C1 for one page of slots; C2 is counted by the tests, which know all tasks. */
-static bool slots_ok(const struct task *t, const struct cap *page, uint64_t base)
-{
-    for (unsigned i = 0; i < CAPS_PER_PAGE; i++) {
-        const struct mapping *m = page[i].node ? kptr(page[i].node) : NULL;
-
-        if (!m && page[i].ref)
-            return false;
-        if (!m)
-            continue;
-        if (kptr(m->entry) != &page[i] || cap_task(&page[i]) != t ||
-            cap_index(&page[i]) != base + i || mapping_dying(m) == (page[i].ref != 0))
-            return false;
-        if (!m->parent && page[i].ref && kptr(cap_object(&page[i])->root) != m)
-            return false;
-    }
-    return true;
-}
-
-bool machine_task_ok(const struct task *t)
-{
-    if (!ptab_ok(&t->space) || !slots_ok(t, t->caps, 0))
-        return false;
-    for (unsigned i = 0; t->cap_pages && i < L4_CAP_SLOTS / CAPS_PER_PAGE; i++)
-        if (t->cap_pages[i] && !slots_ok(t, kptr(t->cap_pages[i]), (uint64_t)i * CAPS_PER_PAGE))
-            return false;
-    return true;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "check.h"
 #include "factory.h"
 #include "fault.h"
 #include "gate.h"
@@ -44,6 +45,3 @@ struct thread *user_tick(struct thread *t);
 long user_invoke(struct thread *t, uint64_t slot, long label, unsigned words, unsigned items);
 /* The capability item for such a call. */
 void user_item(struct thread *t, unsigned mr, uint64_t slot, unsigned rights);
-
-/* Invariants of the pool, of page tables, capability tables, scheduler: C1, C2, S1, S2, K, P1. */
-bool machine_task_ok(const struct task *t);

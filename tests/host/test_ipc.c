@@ -33,6 +33,11 @@ static struct thread *threads[ALL];
 static struct gate *gates[GATES];
 static uint64_t trail[2][STEPS + 1]; /* what could be seen after each step */
 
+/* With TEST_VERBOSE in the environment every step is told. */
+static bool verbose;
+
+#define SAY(...) (verbose ? (void)printf("# " __VA_ARGS__) : (void)0)
+
 /* ---- the world, twice ---- */
 
 static void enter(uint64_t slot, struct object *o)
@@ -42,14 +47,12 @@ static void enter(uint64_t slot, struct object *o)
 
 static void make_objects(void)
 {
-    for (int i = 0; i <= TASKS; i++) {
+    for (int i = TASKS; i >= 0; i--) {
         tasks[i] = machine_task(&factory->obj);
         CHECK(tasks[i]);
         enter(200 + (uint64_t)i, &tasks[i]->obj);
-        if (i < TASKS)
-            machine_pass(tasks[TASKS], 200 + (uint64_t)i, tasks[i], SLOT_TASK, 15);
+        machine_pass(tasks[TASKS], 200 + (uint64_t)i, tasks[i], SLOT_TASK, 15);
     }
-    machine_pass(tasks[TASKS], 200 + TASKS, tasks[TASKS], SLOT_TASK, 15);
     for (int i = 0; i < ALL; i++) {
         static const int prios[] = {10, 10, 20, 20, 30, 10};
         int prio = i == IDLER ? 1 : prios[i];
@@ -104,9 +107,8 @@ static void start(unsigned flags)
 
 static void stop(void)
 {
-    machine_destroy(&tasks[TASKS]->obj);
-    CHECK(factory->quota.used == 0 && factory->users == 0);
-    machine_destroy(&factory->obj);
+    host_window = NULL;
+    machine_destroy(&tasks[TASKS]->obj); /* with it the last capabilities, and the factory */
     CHECK(root_factory.quota.used == 0 && kmem_ok());
 }
 
@@ -199,7 +201,7 @@ static void compare_thread(int i)
         CHECK(number_of(t->partner) == m->partner);
     if (m->state != M_READY)
         return;
-    CHECK((t->cont != NULL) == (m->pending != M_NOTHING));
+    CHECK(t->cont || m->pending == M_NOTHING); /* it may have destruction to finish, too */
     if (m->pending == M_NOTHING && m->message == M_UTCB && m->rax)
         CHECK(t->regs.rax == m->rax && t->regs.rsi == m->rsi);
     if (m->rax & L4_MSGTAG_ERROR)
@@ -313,6 +315,8 @@ static struct thread *step_ipc(int i)
     struct thread *next;
     struct m_call m;
 
+    SAY("%d: op %x, kind %d target %d, label %ld, words %u, timeouts %x %x\n", i, c.op, c.kind,
+        c.target, c.label, c.words, c.send_timeout, c.receive_timeout);
     random_words(i);
     threads[i]->utcb->buf.br[5] = c.absolute_us;
     next = user_call(threads[i], 0, op, msgtag(c.label, c.words, 0, 0),
@@ -326,6 +330,7 @@ static struct thread *step_fault(int i)
 {
     uint64_t address = random_bits() & 0xffffff;
 
+    SAY("%d: fault\n", i);
     if (random_below(2)) {
         struct thread *next = user_trap(threads[i], 14, address, 2);
 
@@ -427,6 +432,7 @@ static struct thread *step_kernel(int i)
     long label, expected;
     uint64_t slot = compose(t, k, target, other, &label, &words, &items);
 
+    SAY("%d: kernel call %d, target %d, other %d\n", i, k, target, other);
     next = user_call(t, 0, slot << L4_CAP_SHIFT | L4_SYSF_CALL, msgtag(label, words, items, 0), 0);
     if (m->cancel || (is_void(k, target) && k != K_PRIO && k != K_KILL && k != K_DELETE)) {
         struct m_call c = {.kind = T_VOID, .op = L4_SYSF_CALL};
@@ -451,6 +457,7 @@ static struct thread *random_step(int i)
     struct thread *next;
 
     if (i == IDLER ? what < 50 : what < 8) {
+        SAY("%d: tick\n", i);
         m_tick();
         return user_tick(threads[i]);
     }
@@ -471,15 +478,31 @@ static void learn_exceptions(void)
             memcpy(m_threads[i].mr, threads[i]->utcb->msg.mr, sizeof(m_threads[i].mr));
 }
 
+/* Destruction is one step for the model: it is not interrupted half-way, only afterwards. */
+static void window_after_all(void)
+{
+    static bool asked;
+
+    asked |= cpu0.resched;
+    cpu0.resched = !object_any_dying() && asked;
+    asked = asked && !cpu0.resched;
+}
+
 static void run(uint64_t seed, unsigned flags, uint64_t *out)
 {
     test_seed = seed;
     start(flags);
+    host_window = window_after_all;
     for (unsigned n = 0; n < STEPS; n++) {
         struct thread *next = random_step(m_current);
 
         m_schedule();
         learn_exceptions();
+        SAY("step %u of seed %lu: %d runs, by the model %d\n", n, seed, number_of(next), m_current);
+        for (int i = 0; verbose && i < ALL; i++)
+            SAY("  %d: state %u/%d, rax %lx/%lx, rsi %lx/%lx, message %u/%d\n", i,
+                threads[i]->state, m_threads[i].state, threads[i]->regs.rax, m_threads[i].rax,
+                threads[i]->regs.rsi, m_threads[i].rsi, threads[i]->message, m_threads[i].message);
         compare(next);
         out[n] = seen();
     }
@@ -488,6 +511,7 @@ static void run(uint64_t seed, unsigned flags, uint64_t *out)
 
 TEST(random_threads_do_what_the_model_does)
 {
+    verbose = getenv("TEST_VERBOSE") != NULL;
     for (uint64_t seed = 1; seed <= 60; seed++) {
         run(seed, THREAD_SLOW, trail[0]);
         leaks();

@@ -8,7 +8,6 @@
  */
 #include "rm.h"
 
-
 /* The last RM_FAULTS_KEPT faults; number n lies at n % RM_FAULTS_KEPT. */
 static struct rm_fault kept[RM_FAULTS_KEPT];
 

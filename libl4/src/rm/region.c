@@ -40,25 +40,28 @@ static l4_addr_t gap(const struct region *n)
     return n->prev ? n->start - n->prev->end : 0;
 }
 
-/* R4 for one node whose children are right. True: it was not. */
-static bool node_update(struct region *n)
+/* R4 for one node whose children are right. *changed: it was not so. Returns by how much the right
+ * subtree is higher. */
+static inline int node_update(struct region *n, bool *changed)
 {
     const struct region *l = n->child[LEFT];
     const struct region *r = n->child[RIGHT];
-    unsigned old_height = n->height, high = 0;
-    l4_addr_t old_hole = n->hole, hole = gap(n);
+    unsigned left = 0, right = 0, high;
+    l4_addr_t hole = gap(n);
 
     if (l) {
-        high = l->height;
+        left = l->height;
         hole = larger(hole, l->hole);
     }
     if (r) {
-        high = high > r->height ? high : r->height;
+        right = r->height;
         hole = larger(hole, r->hole);
     }
-    n->height = high + 1;
+    high = 1 + (left > right ? left : right);
+    *changed = high != n->height || hole != n->hole;
+    n->height = high;
     n->hole = hole;
-    return high + 1 != old_height || hole != old_hole;
+    return (int)(right - left);
 }
 
 static void node_link(struct region *parent, unsigned side, struct region *n)
@@ -83,25 +86,21 @@ static void node_replace(struct region **root, struct region *old, struct region
 static struct region *node_rotate(struct region **root, struct region *n, unsigned side)
 {
     struct region *up = n->child[!side];
+    bool changed;
 
     node_replace(root, n, up);
     node_link(n, !side, up->child[side]);
     node_link(up, side, n);
-    node_update(n);
-    node_update(up);
+    node_update(n, &changed);
+    node_update(up, &changed);
     return up;
 }
 
-/* R3 for one node whose subtrees are balanced and differ by at most two. Returns the new top. */
-static struct region *node_balance(struct region **root, struct region *n)
+/* R3 for one node whose subtrees are balanced and differ by two. Returns the new top. */
+static struct region *node_balance(struct region **root, struct region *n, unsigned heavy)
 {
-    int lean = (int)height(n->child[RIGHT]) - (int)height(n->child[LEFT]);
-    unsigned heavy = lean > 0;
-    struct region *c;
+    struct region *c = n->child[heavy];
 
-    if (lean >= -1 && lean <= 1)
-        return n;
-    c = n->child[heavy];
     if (height(c->child[!heavy]) > height(c->child[heavy]))
         node_rotate(root, c, heavy);
     return node_rotate(root, n, !heavy);
@@ -111,12 +110,14 @@ static struct region *node_balance(struct region **root, struct region *n)
 static void tree_repair(struct region **root, struct region *n)
 {
     while (n) {
-        bool changed = node_update(n);
-        struct region *top = node_balance(root, n);
+        bool changed;
+        int lean = node_update(n, &changed);
 
-        if (!changed && top == n)
+        if (lean < -1 || lean > 1)
+            n = node_balance(root, n, lean > 0);
+        else if (!changed)
             return;
-        n = top->parent;
+        n = n->parent;
     }
 }
 
@@ -587,9 +588,10 @@ unsigned region_window(const struct region *r, l4_addr_t addr, l4_addr_t *base)
 static bool node_ok(const struct region *n)
 {
     struct region copy = *n;
-    int lean = (int)height(n->child[RIGHT]) - (int)height(n->child[LEFT]);
+    bool changed;
+    int lean = node_update(&copy, &changed);
 
-    return !node_update(&copy) && lean >= -1 && lean <= 1 &&
+    return !changed && lean >= -1 && lean <= 1 &&
            (!n->child[LEFT] || n->child[LEFT]->parent == n) &&
            (!n->child[RIGHT] || n->child[RIGHT]->parent == n) &&
            (n->prev ? n->prev->next == n : !n->child[LEFT]) &&

@@ -1,8 +1,8 @@
 /*
  * service.c - the region manager's protocol: attach, detach, find, areas, statistics
  *
- * <l4/re/c/rm.h> has the words of each message. A request is read from the UTCB at once, served,
- * and the answer written at the end, because serving needs the UTCB for calls of its own.
+ * <l4/re/c/rm.h> has the words of each message. An operation reads its request from the message
+ * first, and writes its answer last, because serving needs the message for calls of its own.
  */
 #include "rm.h"
 
@@ -10,34 +10,33 @@
 #include <l4/sys/task.h>
 #include <l4/sys/utcb.h>
 
-enum { ANSWER_WORDS_MAX = 62, REGION_WORDS = 3, UNMAP_BATCH = 32, NAME_WORDS = 3 };
-
-struct request {
-    l4_umword_t w[6]; /* zero where the message was shorter */
-    unsigned words;
-    unsigned items;
-    l4_umword_t item[2]; /* the first one, as the kernel returned it */
+enum {
+    ANSWER_WORDS_MAX = 62,
+    REGION_WORDS = 3,
+    NAME_WORDS = 3,
+    UNMAP_WORD = 2, /* the first flexpage of an unmap message */
 };
 
-struct answer {
-    unsigned words;
-    bool with_cap; /* w[4] follows as an item too */
-    l4_umword_t w[ANSWER_WORDS_MAX];
-};
+static l4_msgtag_t answer(long label, unsigned words)
+{
+    return l4_msgtag(label, words, 0, 0);
+}
 
 /* ---------------------------------------------------------------- the dataspace of an attach */
 
 /* The capability that came along: the program's own (same task, so its index is as good for us), or
  * a new one in our slot. */
-static long request_dataspace(const struct request *q, l4_cap_idx_t *ds)
+static long request_dataspace(l4_utcb_t *utcb, l4_msgtag_t tag, l4_cap_idx_t *ds)
 {
-    l4_fpage_t fp = {.raw = q->item[1]};
+    unsigned words = l4_msgtag_words(tag);
+    l4_fpage_t fp;
 
-    if (!q->items)
+    if (!l4_msgtag_items(tag) || words + 2 > L4_UTCB_GENERIC_DATA_SIZE)
         return -L4_ENOENT;
-    switch (q->item[0] & L4_ITEM_RET_MASK) {
+    fp.raw = utcb->msg.mr[words + 1];
+    switch (utcb->msg.mr[words] & L4_ITEM_RET_MASK) {
     case L4_ITEM_RET_MAPPED:
-        return rm_slot_keep(ds);
+        return rm_slot_keep(utcb, ds);
     case L4_ITEM_RET_FPAGE:
         if (l4_fpage_type(fp) != L4_FPAGE_OBJ)
             return -L4_EINVAL;
@@ -57,17 +56,15 @@ static long check_rights(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_umword_t flags)
     long err;
 
     utcb->msg.mr[0] = L4RE_DS_INFO_OP;
-    utcb->buf.bdr = 0;
-    utcb->buf.br[0] = 0;
+    utcb->buf.bdr = RM_BDR_NONE;
     tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 1, 0, 0), L4_IPC_NEVER);
+    utcb->buf.bdr = RM_BDR_WAIT;
     err = l4_error_u(tag, utcb);
+    if (L4_LIKELY(err >= 0))
+        return flags & L4RE_RM_F_RWX & ~utcb->msg.mr[1] ? -L4_EPERM : 0;
     if (err == -L4_ENOSYS || err == -L4_EBADPROTO)
         return 0;
-    if (err <= -L4_EIPC_LO)
-        return -L4_ENOENT;
-    if (err < 0)
-        return err;
-    return flags & L4RE_RM_F_RWX & ~utcb->msg.mr[1] ? -L4_EPERM : 0;
+    return err <= -L4_EIPC_LO ? -L4_ENOENT : err;
 }
 
 /* ---------------------------------------------------------------- unmapping */
@@ -81,23 +78,25 @@ static unsigned flexpage_order(l4_addr_t addr, l4_addr_t end)
     return room < aligned ? room : aligned;
 }
 
-/* Nothing is mapped in [start, end) afterwards, nor anywhere else from there. */
+/* Nothing is mapped in [start, end) afterwards, nor anywhere else from there. Untouched regions
+ * are no exception: the program may have mapped into them itself (l4re_ds_map()). */
 static long unmap(l4_utcb_t *utcb, l4_addr_t start, l4_addr_t end)
 {
-    l4_fpage_t fp[UNMAP_BATCH];
     long err = 0;
 
     while (start < end && err >= 0) {
-        unsigned n = 0;
+        unsigned words = UNMAP_WORD;
 
-        for (; start < end && n < UNMAP_BATCH; n++) {
+        for (; start < end && words < L4_UTCB_GENERIC_DATA_SIZE; words++) {
             unsigned order = flexpage_order(start, end);
 
-            fp[n] = l4_fpage(start, order, L4_FPAGE_RWX);
+            utcb->msg.mr[words] = l4_fpage(start, order, L4_FPAGE_RWX).raw;
             start += 1UL << order;
         }
-        err = l4_error_u(l4_task_unmap_batch_u(L4_BASE_TASK_CAP, fp, n, L4_FP_ALL_SPACES, utcb),
-                         utcb);
+        utcb->msg.mr[0] = L4_TASK_UNMAP_OP;
+        utcb->msg.mr[1] = L4_FP_ALL_SPACES;
+        err = l4_error_u(l4_ipc_call(L4_BASE_TASK_CAP, utcb, l4_msgtag(L4_PROTO_TASK, words, 0, 0),
+                                     L4_IPC_NEVER), utcb);
     }
     return err < 0 ? err : 0;
 }
@@ -125,59 +124,53 @@ static void undo_attach(l4_utcb_t *utcb, struct region *r)
         region_reap(&rm_map, dead);
 }
 
-static long attach_place(l4_utcb_t *utcb, const struct region_request *q, struct answer *a)
+static long attach_place(l4_utcb_t *utcb, struct region_request *q, struct region **r)
 {
-    struct region *r;
-    long err;
+    long err = 0;
 
-    if (!(q->flags & L4RE_RM_F_RESERVED)) {
+    if (!(q->flags & L4RE_RM_F_RESERVED))
         err = check_rights(utcb, q->ds, q->flags);
-        if (err)
-            return err;
-    }
-    err = region_attach(&rm_map, q, &r);
-    if (err)
+    if (!err)
+        err = region_attach(&rm_map, q, r);
+    if (L4_LIKELY(err || !(q->flags & L4RE_RM_F_EAGER_MAP) || (*r)->kind != REGION_DATASPACE))
         return err;
-    if ((q->flags & L4RE_RM_F_EAGER_MAP) && r->kind == REGION_DATASPACE) {
-        err = map_all(utcb, r);
-        if (err) {
-            undo_attach(utcb, r);
-            return err;
-        }
-    }
-    a->words = 1;
-    a->w[0] = r->start;
-    return 0;
+    err = map_all(utcb, *r);
+    if (err)
+        undo_attach(utcb, *r);
+    return err;
 }
 
-static long attach(l4_utcb_t *utcb, const struct request *m, struct answer *a)
+static l4_msgtag_t attach(l4_utcb_t *utcb, l4_msgtag_t tag)
 {
     struct region_request q = {
-        .start = m->w[1],
-        .size = m->w[2],
-        .flags = m->w[3],
-        .offset = m->w[4],
-        .align = m->w[5] > 63 ? 63 : (unsigned)m->w[5],
+        .start = utcb->msg.mr[1],
+        .size = utcb->msg.mr[2],
+        .flags = utcb->msg.mr[3],
+        .offset = utcb->msg.mr[4],
+        .align = utcb->msg.mr[5] > 63 ? 63 : (unsigned)utcb->msg.mr[5],
         .ds = L4_INVALID_CAP,
     };
-    long err;
+    struct region *r;
+    long err = 0;
 
     if (q.flags & L4RE_RM_F_KERNEL)
-        return -L4_EINVAL;
+        return answer(-L4_EINVAL, 0);
     if ((q.flags & (L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_IN_AREA)) == L4RE_RM_F_SEARCH_ADDR &&
         q.start < L4_PAGESIZE)
         q.start = QUIRE_ATTACH_MIN;
-    if (!(q.flags & L4RE_RM_F_RESERVED)) {
-        err = request_dataspace(m, &q.ds);
-        if (err)
-            return err;
-    } else if (m->items) {
+    if (!(q.flags & L4RE_RM_F_RESERVED))
+        err = request_dataspace(utcb, tag, &q.ds);
+    else if (l4_msgtag_items(tag))
         rm_slot_drop(utcb);
-    }
-    err = attach_place(utcb, &q, a);
     if (err)
+        return answer(err, 0);
+    err = attach_place(utcb, &q, &r);
+    if (err) {
         rm_slot_unref(utcb, q.ds);
-    return err;
+        return answer(err, 0);
+    }
+    utcb->msg.mr[0] = r->start;
+    return answer(0, 1);
 }
 
 /* ---------------------------------------------------------------- detach */
@@ -200,94 +193,109 @@ static l4_cap_idx_t dataspace_leaves(l4_utcb_t *utcb, l4_cap_idx_t ds, bool free
     return rm_slot_unref(utcb, ds) ? L4_INVALID_CAP : ds;
 }
 
-static long detach(l4_utcb_t *utcb, const struct request *m, struct answer *a)
+static l4_msgtag_t detach(l4_utcb_t *utcb, l4_msgtag_t tag)
 {
-    l4_umword_t flags = m->w[3];
+    l4_umword_t flags = utcb->msg.mr[3];
     struct region *dead;
-    int result = region_detach(&rm_map, m->w[1], m->w[2],
+    int result = region_detach(&rm_map, utcb->msg.mr[1], utcb->msg.mr[2],
                                flags & ~(l4_umword_t)L4RE_RM_DETACH_NO_UNMAP, &dead);
+    l4_addr_t start, size;
     bool free_it;
     l4_cap_idx_t ds;
     long err;
 
+    (void)tag;
     if (result < 0)
-        return result;
+        return answer(result, 0);
+    start = dead->start;
+    size = dead->end - start;
     /* The region is dead: from here on faults find nothing, so nothing comes back. */
     if (!(flags & L4RE_RM_DETACH_NO_UNMAP)) {
-        err = unmap(utcb, dead->start, dead->end);
+        err = unmap(utcb, start, dead->end);
         if (err)
-            return err; /* the addresses stay taken: there may be pages of the old region */
+            return answer(err, 0); /* the addresses stay taken: there may be pages of it */
     }
     ds = dead->ds;
     free_it = (dead->flags & L4RE_RM_F_DETACH_FREE) && !(flags & L4RE_RM_DETACH_KEEP);
-    a->words = 3;
-    a->w[0] = dead->start;
-    a->w[1] = dead->end - dead->start;
     region_reap(&rm_map, dead);
     if ((result & L4RE_RM_DETACH_RESULT_MASK) == L4RE_RM_SPLIT_DS)
         rm_slot_ref(ds);
     if ((result & L4RE_RM_DETACH_RESULT_MASK) == L4RE_RM_DETACHED_DS && ds != L4_INVALID_CAP)
         ds = dataspace_leaves(utcb, ds, free_it);
-    a->w[2] = ds;
-    return result;
+    utcb->msg.mr[0] = start;
+    utcb->msg.mr[1] = size;
+    utcb->msg.mr[2] = ds;
+    return answer(result, 3);
 }
 
 /* ---------------------------------------------------------------- find, areas, lists */
 
-static long find(const struct request *m, struct answer *a)
+/* MR3 may be missing. */
+static l4_msgtag_t find(l4_utcb_t *utcb, l4_msgtag_t tag)
 {
-    l4_addr_t start = m->w[1] & L4_PAGEMASK;
-    l4_addr_t end = m->w[1] + (m->w[2] ? m->w[2] : 1);
+    l4_umword_t *mr = utcb->msg.mr;
+    l4_addr_t start = mr[1] & L4_PAGEMASK;
+    l4_addr_t end = mr[1] + (mr[2] ? mr[2] : 1);
+    bool with_cap = l4_msgtag_words(tag) > 3 && (mr[3] & L4RE_RM_FIND_CAP);
     const struct region *r;
     l4_umword_t area_flag = 0;
 
     if (end < start)
-        return -L4_EINVAL;
+        return answer(-L4_EINVAL, 0);
     r = region_first(&rm_map, start, end);
     if (!r) {
         r = region_first_area(&rm_map, start, end);
         area_flag = L4RE_RM_F_IN_AREA;
     }
     if (!r)
-        return -L4_ENOENT;
-    a->words = 5;
-    a->w[0] = r->start;
-    a->w[1] = r->end - r->start;
-    a->w[2] = r->offset;
-    a->w[3] = r->flags | area_flag;
-    a->w[4] = r->ds;
-    a->with_cap = (m->w[3] & L4RE_RM_FIND_CAP) && r->kind == REGION_DATASPACE;
-    return 0;
+        return answer(-L4_ENOENT, 0);
+    mr[0] = r->start;
+    mr[1] = r->end - r->start;
+    mr[2] = r->offset;
+    mr[3] = r->flags | area_flag;
+    mr[4] = r->ds;
+    if (!with_cap || r->kind != REGION_DATASPACE)
+        return answer(0, 5);
+    mr[5] = L4_ITEM_MAP;
+    mr[6] = l4_obj_fpage(r->ds, 0, L4_CAP_FPAGE_RWS).raw;
+    return l4_msgtag(0, 5, 1, 0);
 }
 
-static long reserve_area(const struct request *m, struct answer *a)
+static l4_msgtag_t reserve_area(l4_utcb_t *utcb, l4_msgtag_t tag)
 {
     struct region_request q = {
-        .start = m->w[1],
-        .size = m->w[2],
-        .flags = m->w[3],
-        .align = m->w[4] > 63 ? 63 : (unsigned)m->w[4],
+        .start = utcb->msg.mr[1],
+        .size = utcb->msg.mr[2],
+        .flags = utcb->msg.mr[3],
+        .align = utcb->msg.mr[4] > 63 ? 63 : (unsigned)utcb->msg.mr[4],
     };
     struct region *area;
     long err;
 
+    (void)tag;
     if (q.flags & L4RE_RM_F_KERNEL)
-        return -L4_EINVAL;
+        return answer(-L4_EINVAL, 0);
     if ((q.flags & L4RE_RM_F_SEARCH_ADDR) && q.start < L4_PAGESIZE)
         q.start = QUIRE_ATTACH_MIN;
     err = region_reserve_area(&rm_map, &q, &area);
     if (err)
-        return err;
-    a->words = 1;
-    a->w[0] = area->start;
-    return 0;
+        return answer(err, 0);
+    utcb->msg.mr[0] = area->start;
+    return answer(0, 1);
+}
+
+static l4_msgtag_t free_area(l4_utcb_t *utcb, l4_msgtag_t tag)
+{
+    (void)tag;
+    return answer(region_free_area(&rm_map, utcb->msg.mr[1]), 0);
 }
 
 typedef struct region *lister(const struct region_map *map, l4_addr_t start, l4_addr_t end);
 
-static long list(const struct request *m, struct answer *a, lister *first)
+static l4_msgtag_t list(l4_utcb_t *utcb, lister *first)
 {
-    l4_addr_t at = m->w[1];
+    l4_umword_t *mr = utcb->msg.mr;
+    l4_addr_t at = mr[1];
     unsigned n = 0;
 
     while (1 + (n + 1) * REGION_WORDS <= ANSWER_WORDS_MAX) {
@@ -295,31 +303,43 @@ static long list(const struct request *m, struct answer *a, lister *first)
 
         if (!r)
             break;
-        a->w[1 + n * REGION_WORDS] = r->start;
-        a->w[2 + n * REGION_WORDS] = r->end - r->start;
-        a->w[3 + n * REGION_WORDS] = r->flags;
+        mr[1 + n * REGION_WORDS] = r->start;
+        mr[2 + n * REGION_WORDS] = r->end - r->start;
+        mr[3 + n * REGION_WORDS] = r->flags;
         at = r->end;
         n++;
     }
-    a->w[0] = n;
-    a->words = 1 + n * REGION_WORDS;
-    return 0;
+    mr[0] = n;
+    return answer(0, 1 + n * REGION_WORDS);
 }
 
-static long get_info(const struct request *m, struct answer *a)
+static l4_msgtag_t get_regions(l4_utcb_t *utcb, l4_msgtag_t tag)
 {
-    const struct region *r = region_find(&rm_map, m->w[1]);
-    char *to = (char *)&a->w[1];
+    (void)tag;
+    return list(utcb, region_first);
+}
 
+static l4_msgtag_t get_areas(l4_utcb_t *utcb, l4_msgtag_t tag)
+{
+    (void)tag;
+    return list(utcb, region_first_area);
+}
+
+static l4_msgtag_t get_info(l4_utcb_t *utcb, l4_msgtag_t tag)
+{
+    const struct region *r = region_find(&rm_map, utcb->msg.mr[1]);
+    l4_umword_t *name = &utcb->msg.mr[1];
+    char *to = (char *)name;
+
+    (void)tag;
     if (!r)
-        return -L4_ENOENT;
-    a->words = 1 + NAME_WORDS;
-    a->w[0] = r->offset;
+        return answer(-L4_ENOENT, 0);
+    utcb->msg.mr[0] = r->offset;
     for (unsigned i = 0; i < NAME_WORDS; i++)
-        a->w[1 + i] = 0;
-    for (unsigned i = 0; r->name && r->name[i] && i < NAME_WORDS * sizeof(a->w[0]) - 1; i++)
+        name[i] = 0;
+    for (unsigned i = 0; r->name && r->name[i] && i < NAME_WORDS * sizeof(*name) - 1; i++)
         to[i] = r->name[i];
-    return 0;
+    return answer(0, 1 + NAME_WORDS);
 }
 
 static void show_list(const char *what, lister *first)
@@ -331,95 +351,50 @@ static void show_list(const char *what, lister *first)
                r->end - 1, r->flags, r->ds, r->offset, r->name ? r->name : "");
 }
 
-static long show_lists(void)
+static l4_msgtag_t show_lists(l4_utcb_t *utcb, l4_msgtag_t tag)
 {
+    (void)utcb;
+    (void)tag;
     rm_log("region manager of task %.31s: %u regions, %u areas", rm_env()->task_name,
            rm_map.regions, rm_map.areas);
     show_list("region", region_first);
     show_list("area  ", region_first_area);
-    return 0;
+    return answer(0, 0);
 }
 
 /* ---------------------------------------------------------------- messages */
 
-static void request_read(const l4_utcb_t *utcb, l4_msgtag_t tag, struct request *q)
-{
-    q->words = l4_msgtag_words(tag);
-    q->items = q->words + 2 <= L4_UTCB_GENERIC_DATA_SIZE ? l4_msgtag_items(tag) : 0;
-    for (unsigned i = 0; i < sizeof(q->w) / sizeof(q->w[0]); i++)
-        q->w[i] = i < q->words ? utcb->msg.mr[i] : 0;
-    q->item[0] = q->items ? utcb->msg.mr[q->words] : 0;
-    q->item[1] = q->items ? utcb->msg.mr[q->words + 1] : 0;
-}
-
-static l4_msgtag_t answer_write(l4_utcb_t *utcb, long label, const struct answer *a)
-{
-    l4_fpage_t fp;
-
-    if (label < 0)
-        return l4_msgtag(label, 0, 0, 0);
-    for (unsigned i = 0; i < a->words; i++)
-        utcb->msg.mr[i] = a->w[i];
-    if (!a->with_cap)
-        return l4_msgtag(label, a->words, 0, 0);
-    fp = l4_obj_fpage(a->w[4], 0, L4_CAP_FPAGE_RWS);
-    utcb->msg.mr[a->words] = L4_ITEM_MAP;
-    utcb->msg.mr[a->words + 1] = fp.raw;
-    return l4_msgtag(label, a->words, 1, 0);
-}
-
-/* Words each operation needs, the opcode among them. */
-static const unsigned char words_needed[] = {
-    [L4RE_RM_ATTACH_OP] = 6,      [L4RE_RM_DETACH_OP] = 4,    [L4RE_RM_FIND_OP] = 3,
-    [L4RE_RM_RESERVE_AREA_OP] = 5, [L4RE_RM_FREE_AREA_OP] = 2, [L4RE_RM_GET_REGIONS_OP] = 2,
-    [L4RE_RM_GET_AREAS_OP] = 2,   [L4RE_RM_GET_INFO_OP] = 2,  [L4RE_RM_SHOW_LISTS_OP] = 1,
+/* With the words that each needs, the opcode among them. */
+static const struct {
+    l4_msgtag_t (*serve)(l4_utcb_t *utcb, l4_msgtag_t tag);
+    unsigned words;
+} operations[] = {
+    [L4RE_RM_ATTACH_OP] = {attach, 6},
+    [L4RE_RM_DETACH_OP] = {detach, 4},
+    [L4RE_RM_FIND_OP] = {find, 3},
+    [L4RE_RM_RESERVE_AREA_OP] = {reserve_area, 5},
+    [L4RE_RM_FREE_AREA_OP] = {free_area, 2},
+    [L4RE_RM_GET_REGIONS_OP] = {get_regions, 2},
+    [L4RE_RM_GET_AREAS_OP] = {get_areas, 2},
+    [L4RE_RM_GET_INFO_OP] = {get_info, 2},
+    [L4RE_RM_SHOW_LISTS_OP] = {show_lists, 1},
 };
-
-static long dispatch(l4_utcb_t *utcb, const struct request *q, struct answer *a)
-{
-    l4_umword_t op = q->w[0] & 0xffff;
-
-    if (q->words < 1)
-        return -L4_EMSGTOOSHORT;
-    if (op >= sizeof(words_needed))
-        return -L4_ENOSYS;
-    if (q->words < words_needed[op])
-        return -L4_EMSGTOOSHORT;
-    switch (op) {
-    case L4RE_RM_ATTACH_OP:
-        return attach(utcb, q, a);
-    case L4RE_RM_DETACH_OP:
-        return detach(utcb, q, a);
-    case L4RE_RM_FIND_OP:
-        return find(q, a);
-    case L4RE_RM_RESERVE_AREA_OP:
-        return reserve_area(q, a);
-    case L4RE_RM_FREE_AREA_OP:
-        return region_free_area(&rm_map, q->w[1]);
-    case L4RE_RM_GET_REGIONS_OP:
-        return list(q, a, region_first);
-    case L4RE_RM_GET_AREAS_OP:
-        return list(q, a, region_first_area);
-    case L4RE_RM_GET_INFO_OP:
-        return get_info(q, a);
-    default:
-        return show_lists();
-    }
-}
 
 l4_msgtag_t rm_serve(l4_utcb_t *utcb, l4_msgtag_t tag)
 {
-    struct request q;
-    struct answer a;
-    long label;
+    unsigned words = l4_msgtag_words(tag);
+    l4_umword_t op = utcb->msg.mr[0] & 0xffff;
 
-    a.words = 0;
-    a.with_cap = false;
     rm_counts.calls++;
-    request_read(utcb, tag, &q);
-    label = dispatch(utcb, &q, &a);
+    if (words < 1)
+        return answer(-L4_EMSGTOOSHORT, 0);
+    if (op >= sizeof(operations) / sizeof(operations[0]))
+        return answer(-L4_ENOSYS, 0);
+    if (words < operations[op].words)
+        return answer(-L4_EMSGTOOSHORT, 0);
+    tag = operations[op].serve(utcb, tag);
     rm_memory_refill(utcb);
-    return answer_write(utcb, label, &a);
+    return tag;
 }
 
 /* ---------------------------------------------------------------- statistics */
@@ -427,7 +402,7 @@ l4_msgtag_t rm_serve(l4_utcb_t *utcb, l4_msgtag_t tag)
 static l4_msgtag_t stats_counts(l4_utcb_t *utcb)
 {
     utcb->msg.mr[0] = rm_counts.faults;
-    utcb->msg.mr[1] = rm_counts.resolved;
+    utcb->msg.mr[1] = rm_counts.faults - rm_counts.rejected;
     utcb->msg.mr[2] = rm_counts.rejected;
     utcb->msg.mr[3] = rm_map.regions;
     utcb->msg.mr[4] = rm_counts.map_calls;

@@ -173,7 +173,7 @@ int main(void)
     party_map(task, OTHER_SOURCE, MAP_AT - L4_PAGESIZE, L4_PAGESHIFT);
     map();
     objects();
+    large_requests(); /* before there are hundreds of emptied tables that need no clearing */
     long_operations();
-    large_requests();
     return 0;
 }

@@ -175,6 +175,7 @@ static void round_robin(void)
     stop = true;
     own_priority(PRIO_TEST);
     expect(turns >= 10 && turns <= 14);
+    printf("# turns %u spins %lu %lu %lu\n", turns, spins[0], spins[1], spins[2]);
     for (unsigned i = 0; i < 3; i++)
         expect(spins[i] * 4 > spins[0] + spins[1] + spins[2]);
 }

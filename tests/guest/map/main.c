@@ -10,5 +10,6 @@ int main(void)
                                               quota_tests};
 
     pool_start();
+    giant_start();
     return tests_run(sets, sizeof(sets) / sizeof(sets[0]));
 }

@@ -5,7 +5,7 @@
 
 #include <l4/sys/debugger.h>
 
-l4_addr_t pool, pool_pages;
+l4_addr_t pool;
 
 /* Where the test looks at pages of others. */
 #define WINDOW 0x500000000UL

@@ -19,9 +19,9 @@ enum { POOL_ORDER = 23 };
 #define MIB2 (1UL << 21)
 
 extern l4_addr_t pool;
-extern l4_addr_t pool_pages; /* 16 pages that the test has page by page, and their marks */
 
 void pool_start(void);
+void giant_start(void); /* superpages.c */
 
 /* Where things lie in tasks that the test makes: free in every one of them. */
 #define PLACE 0x20000000UL

@@ -73,7 +73,7 @@ static void every_limit(void)
 
 static void what_was_mapped_stays(void)
 {
-    l4_cap_idx_t task = task_from(factory_of(30000));
+    l4_cap_idx_t task = task_from(factory_of(25000));
     unsigned n = 0;
 
     /* 512 mappings do not fit: -L4_ENOMEM, and the first ones are there. */

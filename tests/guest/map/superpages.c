@@ -120,23 +120,20 @@ static void mixed_children(void)
 #define GIB (1UL << 30)
 #define GIANT (3 * GIB)
 
-static bool giant_page(void)
+static bool giant_there;
+
+void giant_start(void)
 {
-    static bool there;
     l4_umword_t before = entered(L4_BASE_TASK_CAP);
     l4_utcb_t *u = l4_utcb();
 
-    if (!there) {
-        u->msg.mr[0] = SIGMA0_REQ_FPAGE_IOMEM;
-        u->msg.mr[1] = l4_fpage(1 * GIB, 30, L4_FPAGE_RW).raw;
-        u->buf.bdr = 0;
-        u->buf.br[0] = L4_ITEM_MAP;
-        u->buf.br[1] = l4_fpage(GIANT, 30, 0).raw;
-        expect_eq(l4_error(l4_ipc_call(L4_BASE_PAGER_CAP, u, l4_msgtag(L4_PROTO_SIGMA0, 2, 0, 0),
-                                       L4_IPC_NEVER)), 0);
-        there = entered(L4_BASE_TASK_CAP) - before == 1;
-    }
-    return expect(there);
+    u->msg.mr[0] = SIGMA0_REQ_FPAGE_IOMEM;
+    u->msg.mr[1] = l4_fpage(1 * GIB, 30, L4_FPAGE_RW).raw;
+    u->buf.bdr = 0;
+    u->buf.br[0] = L4_ITEM_MAP;
+    u->buf.br[1] = l4_fpage(GIANT, 30, 0).raw;
+    l4_ipc_call(L4_BASE_PAGER_CAP, u, l4_msgtag(L4_PROTO_SIGMA0, 2, 0, 0), L4_IPC_NEVER);
+    giant_there = entered(L4_BASE_TASK_CAP) - before == 1;
 }
 
 static l4_umword_t giant_entries(l4_cap_idx_t to, l4_cap_idx_t from, l4_addr_t source,
@@ -152,7 +149,7 @@ static void one_gibibyte(void)
 {
     l4_cap_idx_t a = task_new(), b = task_new();
 
-    if (!giant_page())
+    if (!expect(giant_there))
         return;
     expect_eq(giant_entries(a, L4_BASE_TASK_CAP, GIANT, 30, 5 * GIB), 1);
     expect_eq(giant_entries(b, a, 5 * GIB, 30, 7 * GIB), 1);
@@ -171,7 +168,7 @@ static void parts_of_one_gibibyte(void)
 {
     l4_cap_idx_t a = task_new(), b = task_new();
 
-    if (!giant_page())
+    if (!expect(giant_there))
         return;
     expect_eq(giant_entries(a, L4_BASE_TASK_CAP, GIANT, 30, 5 * GIB), 1);
     expect_eq(giant_entries(b, a, 5 * GIB + 4 * MIB2, 21, 7 * GIB), 1);

@@ -135,6 +135,7 @@ static void accessed_and_dirty(void)
 
     pool_map(a->task, 0x1000, 12, PLACE, L4_FPAGE_RWX);
     move(b->task, a->task, PLACE, 12, PLACE, L4_FPAGE_RWX);
+    unmap(L4_BASE_TASK_CAP, pool + 0x1000, 12, 0, OTHERS); /* what earlier tests did */
     expect_eq(unmap(L4_BASE_TASK_CAP, pool + 0x1000, 12, 0, OTHERS), 0);
     probe_read(b, PLACE);
     expect_eq(unmap(a->task, PLACE, 12, 0, OTHERS), REF);

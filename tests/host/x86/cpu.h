@@ -63,6 +63,11 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
     host_msr[msr - MSR_FS_BASE] = v;
 }
 
+static inline void wrmsr_halves(uint32_t msr, uint32_t low, uint32_t high)
+{
+    wrmsr(msr, (uint64_t)high << 32 | low);
+}
+
 static inline uint64_t rdtsc(void)
 {
     return ++host_tsc;

@@ -21,6 +21,8 @@ static inline kref_t kref(const void *p)
 {
     intptr_t distance = (intptr_t)((uintptr_t)p - (uintptr_t)host_pool) + HOST_KREF_BIAS;
 
+    if (!p)
+        return 0;
     if (distance <= 0 || distance > UINT32_MAX)
         abort();
     return (kref_t)distance;
@@ -28,5 +30,5 @@ static inline kref_t kref(const void *p)
 
 static inline void *kptr(kref_t r)
 {
-    return (void *)((uintptr_t)host_pool + r - HOST_KREF_BIAS);
+    return r ? (void *)((uintptr_t)host_pool + r - HOST_KREF_BIAS) : NULL;
 }

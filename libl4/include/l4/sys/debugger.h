@@ -125,8 +125,14 @@ L4_INLINE long l4_dbg_kmem(l4_cap_idx_t dbg, l4_umword_t *total, l4_umword_t *fr
     return 0;
 }
 
-/* Let the kernel check its invariants: 0, or -L4_EINVAL. */
+/* Let the kernel check its invariants: 0, -L4_EINVAL, or -L4_ENOSYS (built without checks). */
 L4_INLINE long l4_dbg_check(l4_cap_idx_t dbg)
 {
     return l4_error(__l4_dbg_call(dbg, L4_DBG_CHECK_OP, 0));
+}
+
+/* The n-th allocation of kernel memory from now on fails, and only that one; 0: none. */
+L4_INLINE long l4_dbg_kmem_fail(l4_cap_idx_t dbg, l4_umword_t n)
+{
+    return l4_error(__l4_dbg_call(dbg, L4_DBG_KMEM_FAIL_OP, n));
 }

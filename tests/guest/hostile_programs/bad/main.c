@@ -50,6 +50,7 @@ static void null_call(void)
     void (*volatile function)(void) = NULL;
 
     function();
+    sink = 1; /* so that the call is no jump, and this function stands in the backtrace */
 }
 
 static void wild(void)

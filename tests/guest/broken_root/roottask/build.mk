@@ -1,0 +1,3 @@
+# The root task's list with another super.c.
+sources := super.c $(addprefix ../../../../roottask/,$(filter-out super.c,$(roottask-y)))
+cflags := -Iroottask
