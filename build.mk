@@ -64,6 +64,7 @@ else
 $(error MODE is debug or release, not $(MODE))
 endif
 cflags-kernel := $(cflags-common) $(frame-pointer-kernel) -Werror -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+    -ffunction-sections \
     -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
 # Programs start threads with any stack pointer, as L4Re's examples do: code that needs 16 aligns.
 cflags-stack := $(if $(findstring gcc,$(CC)),-mstackrealign,-mstack-alignment=8)
@@ -155,7 +156,7 @@ $(eval $(call compile-set,kernel-small,kernel/,$(kernel-small-y),$(CC) $(cflags-
 $(O)/kernel.elf: $(call objects,kernel,$(kernel-y)) $(call objects,kernel-small,$(kernel-small-y)) \
     kernel/x86/kernel.ld build.mk $(O)/obj/kernel/list $(O)/obj/kernel-small/list
 	$(call say,LINK,$@)
-	$(Q)$(LD) $(ldflags) -T kernel/x86/kernel.ld -e boot_start -o $@ $(filter %.o,$^)
+	$(Q)$(LD) $(ldflags) --gc-sections -T kernel/x86/kernel.ld -e boot_start -o $@ $(filter %.o,$^)
 # GRUB wants a virtual entry address and translates it; QEMU's -kernel (multiboot 1) wants a 32-bit
 # file and jumps to the entry as it stands, so there it is the physical one.
 $(O)/kernel.elf32: $(O)/kernel.elf

@@ -15,7 +15,8 @@
 #include "trace.h"
 
 enum { PF_ERR_PRESENT = 1, PF_ERR_WRITE = 2, PF_ERR_FETCH = 16, TRAP_PAGE_FAULT = 14 };
-_Static_assert(L4_PF_PRESENT == PF_ERR_PRESENT && L4_PF_WRITE == PF_ERR_WRITE,
+_Static_assert((int)L4_PF_PRESENT == (int)PF_ERR_PRESENT &&
+                   (int)L4_PF_WRITE == (int)PF_ERR_WRITE,
                "as the CPU has them");
 enum { SYSCALL_LENGTH = 2 };
 

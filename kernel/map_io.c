@@ -248,6 +248,8 @@ static bool revoke_port(struct mapping *m, unsigned port, bool self)
     struct mapping *at = m, *c;
     unsigned step = 0;
 
+    if (self && mapping_dying(m)) /* somebody was stopped here: help it along */
+        return revoke(m, true);
     while (at) {
         if ((at != m || self) && (mapping_dying(at) || lose(at, port))) {
             /* It has no port left, and so nobody below. */
@@ -452,20 +454,19 @@ int io_roots(struct task *t)
 static bool unmap_step(struct unmap_request *u, unsigned port, bool whole, unsigned *size)
 {
     bool all = u->mask & L4_FP_ALL_SPACES;
-    kref_t block = u->task->io->block[port / IO_BLOCK];
+    struct io_space *io = u->task->io;
+    kref_t block = io->block[port / IO_BLOCK], one = single(io, port);
 
-    if (whole && block && port % IO_BLOCK == 0 && !revoke(mapping_ptr(block), all))
-        return false;
     *size = 1;
-    if (!u->task->io || (whole && !u->task->io->table[port / IO_TABLE])) {
-        *size = IO_BLOCK - port % IO_BLOCK;
-        return true;
-    }
-    if (single(u->task->io, port))
-        return revoke(mapping_ptr(single(u->task->io, port)), all);
-    if (block && mapping_dying(mapping_ptr(block)))
-        return revoke(mapping_ptr(block), true); /* help it along */
-    return whole || !block || revoke_port(mapping_ptr(block), port, all);
+    if (one)
+        return revoke(mapping_ptr(one), all);
+    if (!whole)
+        return !block || revoke_port(mapping_ptr(block), port, all);
+    if (port % IO_BLOCK == IO_BLOCK - 1) /* after its single ports */
+        return !block || revoke(mapping_ptr(block), all);
+    if (!io->table[port / IO_TABLE])
+        *size = IO_BLOCK - 1 - port % IO_BLOCK;
+    return true;
 }
 
 int unmap_io(struct unmap_request *u, uint64_t start, unsigned order)

@@ -365,7 +365,7 @@ static NOINLINE long op_cap_info(struct invocation *iv)
     b = cap_slot(t, mr[2] & ~0xfffUL);
     if (mr[1] == mr[2])
         return 1;
-    return a && b && a->ref && b->ref && cap_object(a) == cap_object(b);
+    return a && b && a->ref && a->ref == b->ref;
 }
 
 static NOINLINE long op_ku_mem(struct invocation *iv)

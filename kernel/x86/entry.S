@@ -101,26 +101,36 @@ return_to_user:
     swapgs
     iretq
 
-/* Every vector has a stub of 16 bytes: error code (the CPU's or 0), vector, common part. */
-    .global trap_stubs
+/* A stub of 16 bytes for each vector that can happen (cpu.c: 0 to 63 and the last 16): the error
+ * code (the CPU's or 0), the vector, the common part. */
+    .macro trap_stub vector
     .align 16
-trap_stubs:
-    .set vector, 0
-    .rept 256
-    .align 16
-    .if (vector == 8) || ((vector >= 10) && (vector <= 14)) || (vector == 17) || (vector == 21)
+    .if (\vector == 8) || ((\vector >= 10) && (\vector <= 14)) || (\vector == 17) || (\vector == 21)
     .else
     pushq $0
     .endif
-    pushq $vector
-    .if vector == 2
+    pushq $\vector
+    .if \vector == 2
     jmp trap_nmi
-    .elseif (vector == 8) || (vector == 18)
+    .elseif (\vector == 8) || (\vector == 18)
     jmp trap_fatal
     .else
     jmp trap_common
     .endif
-    .set vector, vector + 1
+    .endm
+
+    .global trap_stubs
+    .align 16
+trap_stubs:
+    .set n, 0
+    .rept 64
+    trap_stub n
+    .set n, n + 1
+    .endr
+    .set n, 0xf0
+    .rept 16
+    trap_stub n
+    .set n, n + 1
     .endr
 
     .macro push_registers

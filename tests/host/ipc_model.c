@@ -173,7 +173,7 @@ static void deliver(int s, int r)
     struct m_thread *from = &m_threads[s], *to = &m_threads[r];
     struct m_call c = from->call;
     bool call = (c.op & L4_SYSF_RECV) && !(c.op & L4_SYSF_OPEN_WAIT);
-    uint64_t label = c.kind == T_GATE && !(c.op & L4_SYSF_REPLY) ? m_gates[c.target].label : 0;
+    uint64_t label = from->sent_label;
     int lost;
 
     to->state = M_READY;
@@ -214,6 +214,9 @@ static void send(int s, int r)
     bool waits = to->state == M_RECV_ANY ||
                  ((to->state == M_RECV_FROM || to->state == M_RECV_REPLY) && to->partner == s);
 
+    from->sent_label = from->call.kind == T_GATE && !(from->call.op & L4_SYSF_REPLY)
+                           ? m_gates[from->call.target].label
+                           : 0;
     if (to->state == M_DEAD || r == s) {
         fail(s, L4_IPC_ENOT_EXISTENT);
     } else if (waits) {

@@ -41,6 +41,7 @@ struct m_thread {
     int pager, handler; /* gates, or NOBODY */
     uint64_t fault_words[2];
     struct m_call call; /* under way, a fault's included */
+    uint64_t sent_label; /* of the gate, when the message was sent */
     uint64_t rax, rsi, error;
     uint64_t mr[MRS];
 };

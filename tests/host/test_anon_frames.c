@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { FRAMES = 256 };
-enum owner { OUTSIDE, POOL, TAKEN };
+enum { CHUNKS = 4, FRAMES = CHUNKS * CHUNK_FRAMES };
+enum owner { OUTSIDE, POOL, TAKEN, OWN };
 
-static _Alignas(FRAMES * L4_PAGESIZE) unsigned char memory[FRAMES * L4_PAGESIZE];
+/* Where a physical address could be: the pool's directory ends at a tebibyte. */
+static unsigned char *const memory = (unsigned char *)0x20000000;
 static enum owner owner[FRAMES];
 static struct frame_pool pool;
 static unsigned seed;
@@ -26,16 +28,16 @@ static unsigned random_below(unsigned n)
 static void start(unsigned s)
 {
     seed = s;
-    memset(memory, 0, sizeof(memory));
+    memset(memory, 0, FRAMES * L4_PAGESIZE);
     memset(owner, 0, sizeof(owner));
-    pool = (struct frame_pool){.run_count = 0};
+    memset(&pool, 0, sizeof(pool));
 }
 
 static unsigned frame_number(const void *frame)
 {
     assert((const unsigned char *)frame >= memory);
     l4_addr_t offset = (l4_addr_t)frame - (l4_addr_t)memory;
-    assert(offset < sizeof(memory) && offset % L4_PAGESIZE == 0);
+    assert(offset < FRAMES * L4_PAGESIZE && offset % L4_PAGESIZE == 0);
     return offset / L4_PAGESIZE;
 }
 
@@ -54,8 +56,7 @@ static void take_over(unsigned char *frame)
     unsigned i = frame_number(frame);
 
     assert(owner[i] == POOL);
-    for (unsigned b = 0; b < L4_PAGESIZE; b++)
-        assert(frame[b] == 0);
+    assert(frame[0] == 0 && memcmp(frame, frame + 1, L4_PAGESIZE - 1) == 0);
     owner[i] = TAKEN;
     memset(frame, 0xa5, L4_PAGESIZE);
 }
@@ -64,17 +65,29 @@ static void check(void)
 {
     assert(frames_ok(&pool));
     assert(frames_free(&pool) == count(POOL));
-    assert(pool.total == count(POOL) + count(TAKEN));
+    assert(pool.total == count(POOL) + count(TAKEN) + count(OWN) && pool.own == count(OWN));
+}
+
+/* The pool keeps its records in the first frame that it gets. */
+static void add(unsigned first, unsigned n)
+{
+    bool keeps_one = pool.own == 0;
+
+    assert(frames_add(&pool, (l4_addr_t)memory + first * L4_PAGESIZE, n));
+    for (unsigned i = 0; i < n; i++)
+        owner[first + i] = POOL;
+    if (keeps_one)
+        owner[first] = OWN;
 }
 
 static void add_some(void)
 {
-    unsigned first = random_below(FRAMES), n = 0;
+    unsigned first = random_below(FRAMES), n = 0, most = random_below(4) ? 40 : FRAMES;
 
-    while (first + n < FRAMES && n < 40 && owner[first + n] == OUTSIDE)
-        owner[first + n++] = POOL;
+    while (first + n < FRAMES && n < most && owner[first + n] == OUTSIDE)
+        n++;
     if (n > 0)
-        frames_add(&pool, (l4_addr_t)memory + first * L4_PAGESIZE, n);
+        add(first, n);
 }
 
 static void take_one(void)
@@ -97,12 +110,28 @@ static void give_one(void)
     frames_give(&pool, memory + i * L4_PAGESIZE);
 }
 
+/* Up to two chunks of what is taken, from somewhere on. */
+static void give_run(void)
+{
+    unsigned first = random_below(2) ? random_below(FRAMES) : random_below(CHUNKS) * CHUNK_FRAMES;
+    unsigned n = 0, most = 1 + random_below(2 * CHUNK_FRAMES);
+
+    for (; first + n < FRAMES && n < most && owner[first + n] == TAKEN; n++)
+        owner[first + n] = POOL;
+    frames_give_run(&pool, (l4_addr_t)memory + first * L4_PAGESIZE, n);
+}
+
 static void take_run(void)
 {
-    unsigned n = 1 + random_below(12);
-    l4_addr_t align = L4_PAGESIZE << random_below(5);
-    l4_addr_t run = frames_take_run(&pool, n, align);
+    static const unsigned sizes[] = {1, 12, 100, CHUNK_FRAMES, CHUNK_FRAMES + 1, 2 * CHUNK_FRAMES};
+    unsigned n = 1 + random_below(sizes[random_below(6)]);
+    l4_addr_t align = L4_PAGESIZE << random_below(10);
 
+    if (random_below(4) == 0) {
+        n = CHUNK_FRAMES;
+        align = 1UL << CHUNK_SHIFT;
+    }
+    l4_addr_t run = frames_take_run(&pool, n, align);
     if (run == 0)
         return;
     assert(run % align == 0);
@@ -110,22 +139,43 @@ static void take_run(void)
         take_over((unsigned char *)run + i * L4_PAGESIZE);
 }
 
+/* What leaves the pool was free; whoever gets it back clears it. */
+static void remove_chunk(void)
+{
+    l4_addr_t chunk = frames_remove_chunk(&pool);
+
+    assert((chunk != 0) == (pool.whole_chunks > 0 || chunk != 0));
+    if (chunk == 0)
+        return;
+    assert(chunk % (1UL << CHUNK_SHIFT) == 0);
+    for (unsigned i = 0, first = frame_number((void *)chunk); i < CHUNK_FRAMES; i++) {
+        assert(owner[first + i] == POOL);
+        owner[first + i] = OUTSIDE;
+    }
+    memset((void *)chunk, 0, CHUNK_FRAMES * L4_PAGESIZE);
+}
+
 static void frames_are_neither_lost_nor_given_twice_and_are_zero(void)
 {
-    for (unsigned s = 1; s <= 40; s++) {
+    for (unsigned s = 1; s <= 24; s++) {
         start(s);
-        for (unsigned step = 0; step < 1500; step++) {
-            switch (random_below(8)) {
+        for (unsigned step = 0; step < 800; step++) {
+            switch (random_below(12)) {
             case 0:
                 add_some();
                 break;
-            case 1:
+            case 1 ... 2:
                 take_run();
                 break;
-            case 2:
-            case 3:
-            case 4:
+            case 3 ... 5:
                 take_one();
+                break;
+            case 6:
+                give_run();
+                break;
+            case 7:
+                if (random_below(8) == 0)
+                    remove_chunk();
                 break;
             default:
                 give_one();
@@ -135,31 +185,58 @@ static void frames_are_neither_lost_nor_given_twice_and_are_zero(void)
     }
 }
 
-static void adjacent_memory_becomes_one_run(void)
+static void pieces_that_arrive_one_by_one_become_a_superpage(void)
 {
     start(1);
-    for (unsigned i = 0; i < 64; i++)
-        owner[i] = POOL;
-    frames_add(&pool, (l4_addr_t)memory, 16);
-    frames_add(&pool, (l4_addr_t)memory + 16 * L4_PAGESIZE, 48);
-    assert(pool.run_count == 1);
-    assert(frames_take_run(&pool, 65, L4_PAGESIZE) == 0);
-    assert(frames_take_run(&pool, 64, L4_PAGESIZE) == (l4_addr_t)memory);
+    add(FRAMES - 1, 1); /* the records */
+    for (unsigned i = 0; i < CHUNK_FRAMES; i += 16)
+        add(CHUNK_FRAMES + i, 16);
+    check();
+    assert(pool.whole_chunks == 1);
+    assert(frames_take_run(&pool, CHUNK_FRAMES + 1, L4_PAGESIZE) == 0);
+    assert(frames_take_run(&pool, CHUNK_FRAMES, 1UL << CHUNK_SHIFT) ==
+           (l4_addr_t)memory + (1UL << CHUNK_SHIFT));
     assert(frames_free(&pool) == 0 && frames_take(&pool) == NULL);
 }
 
-static void more_runs_than_remembered_are_recycled(void)
+static void a_chunk_is_whole_again_when_the_last_frame_returns(void)
 {
+    void *frame[CHUNK_FRAMES];
+
     start(1);
-    for (unsigned i = 0; i < 2 * FRAME_RUNS_MAX; i++) {
-        owner[2 * i] = POOL;
-        frames_add(&pool, (l4_addr_t)memory + 2 * i * L4_PAGESIZE, 1);
+    add(FRAMES - 1, 1);
+    add(0, CHUNK_FRAMES);
+    for (unsigned i = 0; i < CHUNK_FRAMES; i++)
+        take_over(frame[i] = frames_take(&pool));
+    for (unsigned i = 0; i < CHUNK_FRAMES; i++) {
+        assert(pool.whole_chunks == 0);
+        frames_give(&pool, frame[i * 37 % CHUNK_FRAMES]);
+        owner[frame_number(frame[i * 37 % CHUNK_FRAMES])] = POOL;
         check();
     }
-    assert(pool.run_count == FRAME_RUNS_MAX && pool.recycled == FRAME_RUNS_MAX);
-    while (count(POOL) > 0)
-        take_one();
+    assert(pool.whole_chunks == 1);
+    take_over(frames_take(&pool)); /* and zero, though the frames are "fresh" again */
     check();
+}
+
+static void partial_chunks_are_used_up_before_whole_ones(void)
+{
+    start(1);
+    add(0, 2 * CHUNK_FRAMES);
+    add(2 * CHUNK_FRAMES, 2 * CHUNK_FRAMES);
+    for (unsigned i = 1; i < CHUNK_FRAMES; i++) {
+        take_over(frames_take(&pool));
+        assert(pool.whole_chunks == CHUNKS - 1);
+    }
+    take_over(frames_take(&pool));
+    assert(pool.whole_chunks == CHUNKS - 2);
+}
+
+static void addresses_beyond_the_directory_are_refused(void)
+{
+    start(1);
+    assert(!frames_add(&pool, 1UL << 40, 1) && !frames_add(&pool, ~0UL << 13, 1));
+    assert(pool.total == 0);
 }
 
 static void an_account_pays_exactly_its_quota(void)
@@ -179,9 +256,15 @@ static void an_account_pays_exactly_its_quota(void)
 
 int main(void)
 {
+    void *at = mmap(memory, FRAMES * L4_PAGESIZE, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+    assert(at == memory);
     frames_are_neither_lost_nor_given_twice_and_are_zero();
-    adjacent_memory_becomes_one_run();
-    more_runs_than_remembered_are_recycled();
+    pieces_that_arrive_one_by_one_become_a_superpage();
+    a_chunk_is_whole_again_when_the_last_frame_returns();
+    partial_chunks_are_used_up_before_whole_ones();
+    addresses_beyond_the_directory_are_refused();
     an_account_pays_exactly_its_quota();
     puts("test_anon_frames: ok");
     return 0;

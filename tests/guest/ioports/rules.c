@@ -140,11 +140,11 @@ static void each_task_has_its_own(void)
 
     ports_get();
     port_map(a->task, L4_BASE_TASK_CAP, 0x80, 1);
-    port_map(b->task, L4_BASE_TASK_CAP, 0x81, 1);
+    port_map(b->task, L4_BASE_TASK_CAP, 0x82, 1);
     for (unsigned i = 0; i < 3; i++) {
         expect(holds(a, 0x80) && !holds(b, 0x80) && !holds(none, 0x80));
         expect(holds(a, 0x81) && !holds(none, 0x81));
-        expect(!holds(b, 0x82) && holds(b, 0x80 + 1) == false);
+        expect(holds(b, 0x82) && holds(b, 0x83) && !holds(b, 0x81) && !holds(a, 0x82));
     }
     ports_back();
     expect(!holds(a, 0x80) && !holds(a, 0x81));
