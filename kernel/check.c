@@ -39,24 +39,37 @@ static unsigned kind_of(const struct mapping *m)
     return m->parts & MAPPING_KIND;
 }
 
-/* C2 and C3 of an entry that translates something. */
-static bool page_ok(const pte_t *e, const struct mapping *m, unsigned level)
+/* C3 of an entry that belongs to m. What a split parent still has is not looked up. */
+static bool within_parent(const pte_t *e, unsigned level, const struct mapping *m)
 {
     const struct mapping *parent = mapping_parent(m);
     const pte_t *pe = parent ? kptr(parent->entry) : NULL;
-    uint64_t size = 1UL << ptab_shift(level), parent_size;
+    uint64_t at = frame_of(*e, level), first;
 
-    if (mapping_dying(m) || mapping_level(m) != level || kind_of(m) != MAPPING_MEMORY)
-        return wrong("a page and its mapping differ", *e, m->parts);
-    if (!parent || mapping_dying(parent))
+    if (!parent || mapping_dying(parent) || mapping_partial(parent))
         return true;
-    parent_size = 1UL << ptab_shift(mapping_level(parent));
-    if (!(*pe & PTE_P) || frame_of(*e, level) < frame_of(*pe, mapping_level(parent)) ||
-        frame_of(*e, level) + size > frame_of(*pe, mapping_level(parent)) + parent_size)
+    first = frame_of(*pe, mapping_level(parent));
+    if (!(*pe & PTE_P) || at < first || at + (1UL << ptab_shift(level)) >
+                                            first + (1UL << ptab_shift(mapping_level(parent))))
         return wrong("a page outside its parent's", *e, *pe);
     if (rights_of(*e) & ~rights_of(*pe))
         return wrong("a page with more rights than its parent's", *e, *pe);
     return true;
+}
+
+/* An entry that translates something has a mapping beside it, or is what is left of a split one;
+ * only kernel-user memory has none. */
+static bool leaf_ok(const pte_t *e, const struct mapping *beside, unsigned level)
+{
+    const struct mapping *m = beside ? beside : ptab_owner(e);
+
+    if (*e & PTE_KU)
+        return !beside || wrong("a mapping of kernel-user memory", *e, kref(m));
+    if (!m || kind_of(m) != MAPPING_MEMORY)
+        return wrong("a page without mapping", *e, ptab_va(e));
+    if (beside ? mapping_dying(m) || mapping_level(m) != level : !mapping_partial(m))
+        return wrong("a page and its mapping differ", *e, m->parts);
+    return within_parent(e, level, m);
 }
 
 static bool table_ok(pte_t *table, const struct kpage *d, struct totals *t)
@@ -66,16 +79,16 @@ static bool table_ok(pte_t *table, const struct kpage *d, struct totals *t)
     for (unsigned i = 0; i < count; i++) {
         pte_t *e = &table[i];
         const struct mapping *m = ptab_mapping(e);
-        bool leaf = (*e & PTE_P) && (d->level == 1 || (*e & PTE_PS));
+        bool below = pte_is_table(*e, d->level);
 
-        if (!m && leaf && !(*e & PTE_KU))
-            return wrong("a page without mapping", *e, ptab_va(e));
+        if ((*e & PTE_P) && !below && !leaf_ok(e, m, d->level))
+            return false;
         if (!m)
             continue;
         t->nodes++;
         if (kptr(m->entry) != e)
             return wrong("a mapping of another entry", kref(m), m->entry);
-        if (!*e ? !mapping_dying(m) : !leaf || !page_ok(e, m, d->level))
+        if (*e ? below && !mapping_partial(m) : !mapping_dying(m))
             return wrong("a mapping without page", kref(m), m->parts);
         if (!m->parent && !mapdb_ok(m))
             return wrong("the mappings below", ptab_va(e), kref(m));

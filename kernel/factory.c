@@ -206,10 +206,8 @@ static long factory_invoke(struct invocation *iv)
         return -L4_ENODEV;
     if ((err = decode(iv, &args)) != 0 || (err = target_slot(iv, &slot)) != 0)
         return err;
-    c = cap_slot_make(iv->self->task, slot);
-    if (!c)
-        return -L4_ENOMEM;
-    if (c->node && !cap_revoke(c))
+    c = cap_slot(iv->self->task, slot << L4_CAP_SHIFT);
+    if (c && c->node && !cap_revoke(c))
         return INVOKE_AGAIN;
     o = m->make(iv, &args, &err);
     if (!o)

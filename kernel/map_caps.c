@@ -25,8 +25,9 @@ static void forget(struct mapping *m)
     struct cap *c = kptr(m->entry);
 
     c->node = 0;
-    kmem_desc(c)->live--;
     mapdb_remove(m, cap_task(c)->space.quota);
+    if (!--kmem_desc(c)->live)
+        cap_slot_trim(c);
 }
 
 /* Everything below root; false: preempted. */
@@ -71,12 +72,14 @@ static int grant(struct map_request *r, struct cap *from, struct cap *to, unsign
         return -L4_ENOMEM;
     *to = (struct cap){kref(o) | rights, kref(m)};
     *from = (struct cap){0, 0};
-    kmem_desc(from)->live--;
     kmem_desc(to)->live++;
+    if (!--kmem_desc(from)->live)
+        cap_slot_trim(from);
     r->mapped++;
     return 0;
 }
 
+/* One capability; AGAIN: the slot has been emptied, nothing mapped yet. */
 static int map_one(struct map_request *r, struct cap *from, uint64_t slot)
 {
     unsigned rights = from->ref & CAP_RIGHTS & r->rights;
@@ -101,16 +104,22 @@ static int map_one(struct map_request *r, struct cap *from, uint64_t slot)
             if (above)
                 return above < 0 ? MAP_PREEMPTED : 0;
         }
-        if (!cap_revoke(to))
-            return MAP_PREEMPTED;
-        if (!from->ref) /* it stemmed from what was there */
-            return 0;
+        /* What is to be mapped may have stemmed from what was there, and pages of slots that became
+         * empty are gone: look again. */
+        return cap_revoke(to) ? AGAIN : MAP_PREEMPTED;
     }
-    if (r->grant)
-        return grant(r, from, to, rights);
+    if (r->grant) {
+        int err = grant(r, from, to, rights);
+
+        if (err)
+            cap_slot_trim(to);
+        return err;
+    }
     m = mapping_new(r->to->space.quota, 1 | MAPPING_CAP);
-    if (!m)
+    if (!m) {
+        cap_slot_trim(to);
         return -L4_ENOMEM;
+    }
     m->entry = kref(to);
     mapdb_link(mapdb_list(parent, 1, 0, NULL), parent, m);
     cap_object(from)->refs++;

@@ -455,11 +455,14 @@ static bool unmap_step(struct unmap_request *u, unsigned port, bool whole, unsig
 {
     bool all = u->mask & L4_FP_ALL_SPACES;
     struct io_space *io = u->task->io;
-    kref_t block = io->block[port / IO_BLOCK], one = single(io, port);
+    kref_t one = single(io, port), block;
 
     *size = 1;
-    if (one)
-        return revoke(mapping_ptr(one), all);
+    if (one && !revoke(mapping_ptr(one), all))
+        return false;
+    if (!u->task->io || (one && !whole))
+        return true;
+    block = io->block[port / IO_BLOCK];
     if (!whole)
         return !block || revoke_port(mapping_ptr(block), port, all);
     if (port % IO_BLOCK == IO_BLOCK - 1) /* after its single ports */

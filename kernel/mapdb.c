@@ -56,9 +56,54 @@ static struct part *parts_new(struct quota *q, kref_t *up, unsigned level)
     d->live = 0;
     d->hint = MAPPING_PARTS;
     d->pages = 1;
+    d->base = 0; /* 1: MAPPING_AD stands beside some part */
     d->owner = kref(q);
     d->up = kref(up);
     return table;
+}
+
+static inline kref_t table_of(const struct part *part)
+{
+    return part->parts & ~(kref_t)MAPPING_FLAGS;
+}
+
+/* All that is remembered for single parts, and no longer for them. */
+static kref_t take_bits(struct part *table)
+{
+    kref_t bits = 0;
+
+    for (unsigned i = 0; i < MAPPING_PARTS; i++) {
+        bits |= table[i].parts & MAPPING_FLAGS;
+        table[i].parts &= ~(kref_t)MAPPING_FLAGS;
+    }
+    kmem_desc(table)->base = 0;
+    return bits;
+}
+
+unsigned mapdb_inherited(struct mapping *m, unsigned level, uint64_t page, bool reset)
+{
+    struct part *table = m->parts < KPAGE_SIZE ? NULL : parts_of(m), *part;
+    unsigned top_level = mapping_level(m) - 1;
+    unsigned bits = m->parts & MAPPING_AD;
+
+    if (level > top_level) {
+        bits |= table && kmem_desc(table)->base ? take_bits(table) : 0;
+        m->parts = reset ? m->parts & ~(kref_t)MAPPING_AD : m->parts | bits;
+        return bits;
+    }
+    if (!table)
+        return bits;
+    part = &table[page >> 9 * (top_level - 1)];
+    if (reset && level == top_level) {
+        for (unsigned i = 0; bits && i < MAPPING_PARTS; i++)
+            table[i].parts |= bits;
+        kmem_desc(table)->base |= bits != 0;
+        m->parts &= ~(kref_t)MAPPING_AD;
+    }
+    bits |= part->parts & MAPPING_AD;
+    if (reset && level == top_level)
+        part->parts &= ~(kref_t)MAPPING_AD;
+    return bits;
 }
 
 /* The table that `d` describes is empty: it goes, and the one above it when it was its last. */
@@ -69,13 +114,14 @@ static void parts_free(struct kpage *d, struct part *table)
         struct kpage *above = kmem_desc(up);
         bool top = above->kind != KPAGE_PARTS;
         struct quota *q = kptr(top ? d->owner : above->owner);
+        kref_t bits = d->base ? take_bits(table) : 0;
 
         kmem_page_free_clean(q, table);
         if (top) {
-            *up &= MAPPING_FLAGS;
+            *up = (*up & MAPPING_FLAGS) | bits;
             return;
         }
-        *up = 0;
+        *up &= MAPPING_AD;
         above->live--;
         above->pages--;
         d = above;
@@ -113,18 +159,18 @@ kref_t *mapdb_list_in_parts(struct mapping *parent, unsigned level, uint64_t pag
     part = &table[page >> 9 * (top_level - 1)];
     if (level == top_level)
         return &part->child;
-    if (!part->parts) {
+    if (!table_of(part)) {
         struct part *small = parts_new(q, &part->parts, level);
 
         if (!small) {
             parts_free(kmem_desc(table), table);
             return NULL;
         }
-        part->parts = kref(small);
+        part->parts |= kref(small);
         word_use(&part->parts);
         kmem_desc(table)->pages++;
     }
-    return &((struct part *)kptr(part->parts))[page & (MAPPING_PARTS - 1)].child;
+    return &((struct part *)kptr(table_of(part)))[page & (MAPPING_PARTS - 1)].child;
 }
 
 void mapdb_list_trim(struct mapping *parent, kref_t *list)
@@ -139,7 +185,7 @@ static struct part *first_part(struct part *table)
     struct kpage *d = kmem_desc(table);
 
     kassert(d->live);
-    while (!table[d->hint].child && !table[d->hint].parts)
+    while (!table[d->hint].child && !table_of(&table[d->hint]))
         d->hint++;
     return &table[d->hint];
 }
@@ -149,7 +195,7 @@ struct mapping *mapdb_first_in_parts(struct mapping *m)
     struct part *part = first_part(parts_of(m));
 
     if (!part->child)
-        part = first_part(kptr(part->parts));
+        part = first_part(kptr(table_of(part)));
     return mapping_ptr(part->child);
 }
 
@@ -165,9 +211,9 @@ static struct part *find_part(const struct mapping *m, unsigned level, uint64_t 
     part = &parts_of(m)[page >> 9 * (top_level - 1)];
     if (level == top_level)
         return part;
-    if (!part->parts)
+    if (!table_of(part))
         return NULL;
-    return &((struct part *)kptr(part->parts))[page & (MAPPING_PARTS - 1)];
+    return &((struct part *)kptr(table_of(part)))[page & (MAPPING_PARTS - 1)];
 }
 
 struct mapping *mapdb_child_in(struct mapping *m, unsigned level, uint64_t page)
@@ -178,7 +224,7 @@ struct mapping *mapdb_child_in(struct mapping *m, unsigned level, uint64_t page)
         return NULL;
     if (part->child)
         return mapping_ptr(part->child);
-    return part->parts ? mapping_ptr(first_part(kptr(part->parts))->child) : NULL;
+    return table_of(part) ? mapping_ptr(first_part(kptr(table_of(part)))->child) : NULL;
 }
 
 struct mapping *mapdb_child_over(struct mapping *m, uint64_t page)
@@ -247,8 +293,8 @@ static struct mapping *first_from(const struct part *table, unsigned i, const st
     for (i = i > v->first ? i : v->first; i < v->end && !c; i++) {
         if (table[i].child)
             return mapping_ptr(table[i].child);
-        if (table[i].parts)
-            c = first_in_small(kptr(table[i].parts), 0, v);
+        if (table_of(&table[i]))
+            c = first_in_small(kptr(table_of(&table[i])), 0, v);
     }
     return c;
 }
@@ -267,8 +313,8 @@ static struct mapping *after_list(const struct mapwalk *w, const struct mapping 
         return first_from(parts_of(m), 0, &v);
     part = (const struct part *)((uintptr_t)head & ~(uintptr_t)(sizeof(*part) - 1));
     if (page_of(part) == parts_of(m)) {
-        if (part->parts)
-            c = first_in_small(kptr(part->parts), 0, &v);
+        if (table_of(part))
+            c = first_in_small(kptr(table_of(part)), 0, &v);
         return c ? c : first_from(parts_of(m), part_index(part) + 1, &v);
     }
     c = first_in_small(page_of(part), part_index(part) + 1, &v);
@@ -370,8 +416,10 @@ static bool table_ok(const struct mapping *m, const struct part *table, const kr
     if (d->kind != KPAGE_PARTS || d->level != level || kptr(d->up) != up)
         return false;
     for (unsigned i = 0; i < MAPPING_PARTS; i++) {
-        live += !!table[i].child + !!table[i].parts;
-        *small += !!table[i].parts;
+        live += !!table[i].child + !!table_of(&table[i]);
+        *small += !!table_of(&table[i]);
+        if ((table[i].parts & MAPPING_FLAGS) && !d->base)
+            return false;
         if ((live && i < d->hint) || !list_ok(m, &table[i].child, level))
             return false;
     }
@@ -388,7 +436,8 @@ static bool parts_ok(const struct mapping *m)
         small + 1 != kmem_desc(table)->pages)
         return false;
     for (unsigned i = 0; small && i < MAPPING_PARTS; i++)
-        if (table[i].parts && !table_ok(m, kptr(table[i].parts), &table[i].parts, 1, &none))
+        if (table_of(&table[i]) &&
+            !table_ok(m, kptr(table_of(&table[i])), &table[i].parts, 1, &none))
             return false;
     return true;
 }

@@ -80,7 +80,7 @@ enum mapping_flags {
 
 struct part {
     kref_t child; /* children of the part's size */
-    kref_t parts; /* page of parts of this part, or 0 */
+    kref_t parts; /* page of parts of this part, or 0 | MAPPING_AD: what was inherited for it */
 };
 
 enum { MAPPING_PARTS = 512 };
@@ -233,6 +233,13 @@ static inline struct mapping *mapdb_child(struct mapping *m)
 struct mapping *mapdb_child_in(struct mapping *m, unsigned level, uint64_t page);
 /* m is 1 GiB: some 2 MiB child that contains `page`. NULL: none. */
 struct mapping *mapdb_child_over(struct mapping *m, uint64_t page);
+
+/*
+ * What m inherited for a part of itself: MAPPING_AD. With `reset` it is forgotten, if there is a
+ * place to remember that the other parts still have it (a table of parts; parts of the next
+ * smaller size only). A level of m's own: all of it.
+ */
+unsigned mapdb_inherited(struct mapping *m, unsigned level, uint64_t page, bool reset);
 
 /* Which node to take away next so that `c` (NULL allowed) can go: c itself, or a smaller one
  * below it once c is dying. At most two levels down. */

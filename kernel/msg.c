@@ -23,19 +23,20 @@ struct receive_item {
     uint64_t base; /* address << 0, or port or slot number << 12 */
 };
 
-static void copy_words(const struct thread *from, struct thread *to, unsigned words)
+static void copy_words(const struct thread *from, struct thread *to, l4_msgtag_t tag)
 {
     uint64_t buf[L4_UTCB_EXCEPTION_REGS_SIZE];
     const uint64_t *src = from->utcb ? from->utcb->msg.mr : NULL;
     uint64_t *dst;
-    uint64_t n = words;
+    uint64_t n = msgtag_words(tag);
 
     if (from->message != MESSAGE_UTCB) {
         fault_words(from, buf);
         src = buf;
     }
     if (to->message != MESSAGE_UTCB) {
-        fault_take_words(to, src, words);
+        if (msgtag_label(tag) >= 0) /* a rejection changes nothing */
+            fault_take_words(to, src, msgtag_words(tag));
         return;
     }
     dst = to->utcb->msg.mr;
@@ -235,7 +236,7 @@ void msg_transfer(struct thread *from, struct thread *to, struct thread *act)
     l4_msgtag_t tag = {(long)(from->send_tag & ~(uint64_t)L4_MSGTAG_FLAGS)};
 
     from->send_tag = (uint64_t)tag.raw;
-    copy_words(from, to, msgtag_words(tag));
+    copy_words(from, to, tag);
     if (msgtag_items(tag) == 0 || from->message != MESSAGE_UTCB) {
         ipc_sent(from, to, tag, 0);
         return;

@@ -95,6 +95,8 @@ static unsigned next_used(const pte_t *table, unsigned i, unsigned end)
     const struct kpage *d = kmem_desc(table);
     const kref_t *nodes = d->nodes ? kptr(d->nodes) : NULL;
 
+    if (!d->live)
+        return PTAB_ENTRIES;
     while (i < end && !table[i] && !(nodes && nodes[i]))
         i++;
     return i < end ? i : PTAB_ENTRIES;

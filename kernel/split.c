@@ -173,14 +173,6 @@ static bool matters(const struct mapping *m, const struct change *c)
     return changed(v, c) != v;
 }
 
-/* The bits that m inherited. They stand for all of m: asking about a part leaves them there. */
-static void inherited(struct walk *k, struct mapping *m, bool whole)
-{
-    k->seen |= status_of(m->parts);
-    if (!k->rights && whole)
-        m->parts &= ~(kref_t)MAPPING_AD;
-}
-
 enum walk_visit split_downgrade(struct walk *k, unsigned *step)
 {
     struct mapping *m = k->at.at;
@@ -189,7 +181,7 @@ enum walk_visit split_downgrade(struct walk *k, unsigned *step)
     uint64_t end = page + mapping_pages(whole ? mapping_level(m) : k->at.level);
     struct change c = {.rights = k->rights, .reset = k->rights == 0};
 
-    inherited(k, m, whole);
+    k->seen |= status_of(mapdb_inherited(m, whole ? mapping_level(m) : k->at.level, page, c.reset));
     if (mapping_dying(m) || (m == k->at.root && !k->self))
         return WALK_ON;
     if (!whole && (mapping_partial(m) || matters(m, &c)) &&

@@ -61,6 +61,12 @@ struct cap *cap_slot_slow(const struct task *t, uint64_t slot)
     return &page[slot % CAPS_PER_PAGE];
 }
 
+static void directory_free(struct task *t)
+{
+    slab_free(&cap_dir_slab, t->space.quota, t->cap_pages);
+    t->cap_pages = NULL;
+}
+
 struct cap *cap_slot_make(struct task *t, uint64_t slot)
 {
     struct cap *c = cap_slot_slow(t, slot);
@@ -72,10 +78,27 @@ struct cap *cap_slot_make(struct task *t, uint64_t slot)
     if (!t->cap_pages)
         return NULL;
     c = slots_new(t, slot - slot % CAPS_PER_PAGE);
-    if (!c)
+    if (!c) {
+        if (!t->cap_page_count)
+            directory_free(t);
         return NULL;
+    }
+    t->cap_page_count++;
     t->cap_pages[slot / CAPS_PER_PAGE] = kref(c);
     return &c[slot % CAPS_PER_PAGE];
+}
+
+void cap_slot_trim(struct cap *c)
+{
+    struct kpage *d = kmem_desc(c);
+    struct task *t = kptr(d->owner);
+
+    if (d->live || !d->base || t->obj.dying) /* the reaper walks over the pages */
+        return;
+    t->cap_pages[d->base / CAPS_PER_PAGE] = 0;
+    kmem_page_free_clean(t->space.quota, (void *)((uintptr_t)c & ~(uintptr_t)(KPAGE_SIZE - 1)));
+    if (--t->cap_page_count == 0)
+        directory_free(t);
 }
 
 int cap_enter_root(struct task *t, uint64_t slot, struct object *o, unsigned rights)
@@ -83,8 +106,11 @@ int cap_enter_root(struct task *t, uint64_t slot, struct object *o, unsigned rig
     struct cap *c = cap_slot_make(t, slot);
     struct mapping *m = c ? mapping_new(t->space.quota, 1 | MAPPING_CAP) : NULL;
 
-    if (!m)
+    if (!m) {
+        if (c)
+            cap_slot_trim(c);
         return -L4_ENOMEM;
+    }
     kassert(!c->node);
     m->entry = kref(c);
     c->ref = kref(o) | rights;
@@ -322,7 +348,8 @@ static NOINLINE long op_map(struct invocation *iv)
     return INVOKE_AGAIN;
 }
 
-static NOINLINE long op_unmap(struct invocation *iv)
+/* Many flexpages, or one that has been begun before. */
+static NOINLINE long unmap_batch(struct invocation *iv)
 {
     struct thread *self = iv->self;
     uint64_t *mr = iv->utcb->msg.mr;
@@ -330,8 +357,6 @@ static NOINLINE long op_unmap(struct invocation *iv)
     unsigned i = (unsigned)(self->progress >> PROGRESS_ITEM_SHIFT) + 2;
     struct unmap_request u = {.task = task_of(iv->obj), .mask = mr[1]};
 
-    if (words < 3)
-        return -L4_EMSGTOOSHORT;
     u.done = self->progress & PROGRESS_DONE;
     u.status = self->progress >> PROGRESS_STATUS_SHIFT & 3;
     for (; i < words; i++) {
@@ -348,6 +373,25 @@ static NOINLINE long op_unmap(struct invocation *iv)
     for (i = 2; i < words; i++)
         mr[i - 2] = mr[i];
     iv->words = words - 2;
+    return 0;
+}
+
+static NOINLINE long op_unmap(struct invocation *iv)
+{
+    uint64_t *mr = iv->utcb->msg.mr;
+    struct unmap_request u = {.task = task_of(iv->obj), .mask = mr[1]};
+
+    if (msgtag_words(iv->tag) < 3)
+        return -L4_EMSGTOOSHORT;
+    if (msgtag_words(iv->tag) > 3 || iv->self->progress)
+        return unmap_batch(iv);
+    u.fp.raw = mr[2];
+    if (unmap_run(&u) == MAP_PREEMPTED) {
+        iv->self->progress = (uint64_t)u.status << PROGRESS_STATUS_SHIFT | u.done;
+        return INVOKE_AGAIN;
+    }
+    mr[0] = (u.fp.raw & ~(uint64_t)L4_FPAGE_RIGHTS_MASK) | u.status;
+    iv->words = 1;
     return 0;
 }
 

@@ -34,6 +34,7 @@ struct task {
     uint64_t messages;
     uint64_t invocations;
     uint8_t reap_stage;
+    uint16_t cap_page_count; /* pages in cap_pages */
 } OBJECT_ALIGNED;
 _Static_assert(sizeof(struct task) <= 256, "a task object stays small");
 
@@ -67,6 +68,8 @@ static inline struct cap *cap_slot(const struct task *t, l4_cap_idx_t c)
 
 /* The same, making the page of slots if need be; NULL: exhausted or beyond L4_CAP_SLOTS. */
 struct cap *cap_slot_make(struct task *t, uint64_t slot);
+/* The slot is empty: its page goes if it was the last one in it, but not the task's first page. */
+void cap_slot_trim(struct cap *c);
 
 /* Enter the first capability of a new object. The slot is emptied before. */
 int cap_enter_root(struct task *t, uint64_t slot, struct object *o, unsigned rights);

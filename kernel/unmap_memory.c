@@ -187,9 +187,8 @@ static int unmap_whole(struct unmap_request *u, struct mapping *m)
     err = walk_part(u, m, mapping_level(m), 0);
     if (err)
         return err;
-    u->status |= status_of(m->parts);
-    if (!(u->fp.raw & L4_FPAGE_RWX))
-        m->parts &= ~(kref_t)MAPPING_AD;
+    /* What was seen by who helped the walk is there too. */
+    u->status |= status_of(mapdb_inherited(m, mapping_level(m), 0, !(u->fp.raw & L4_FPAGE_RWX)));
     return 0;
 }
 

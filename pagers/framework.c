@@ -16,6 +16,7 @@
  * Message words are copied before anything else is done: other calls overwrite the UTCB.
  */
 #include "objects.h"
+#include "source.h"
 
 #include <abi/errors.h>
 #include <abi/msg.h>
@@ -151,16 +152,18 @@ static long ds_allocate(struct dataspace *ds, const struct request *r)
     return manager->allocate ? manager->allocate(ds, r->w[1], r->w[2]) : 0;
 }
 
-static long ds_info(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb,
-                    l4_msgtag_t *reply)
+/* Each attach asks. */
+static inline long ds_info(struct dataspace *ds, l4_umword_t rights, l4_utcb_t *utcb,
+                           l4_msgtag_t *reply)
 {
-    l4_umword_t words[2] = {ds->size, 0};
-    unsigned rights = ds->rights;
+    l4_umword_t size = ds->size;
+    unsigned allowed = ds->rights;
 
     if (manager->info)
-        manager->info(ds, &words[0], &rights);
-    words[1] = writable(ds, r->rights) ? rights : rights & ~(unsigned)L4RE_DS_F_W;
-    answer_words(utcb, words, 2, reply);
+        manager->info(ds, &size, &allowed);
+    utcb->msg.mr[0] = size;
+    utcb->msg.mr[1] = writable(ds, rights) ? allowed : allowed & ~(unsigned)L4RE_DS_F_W;
+    *reply = l4_msgtag(0, 2, 0, 0);
     return 0;
 }
 
@@ -178,79 +181,51 @@ static long ds_release(struct dataspace *ds, const struct request *r)
 /* A capability that comes with a message (the source of a copy_in) lands here. */
 static l4_cap_idx_t received_cap;
 
-/* Where we look at another manager's pages, one at a time. Above all RAM, which is mapped 1:1. */
-static const l4_addr_t source_window = 0x7e0000000000UL;
-
 /* Where a copy reads from. */
 struct source {
     struct dataspace *own;  /* one of ours, or */
     l4_cap_idx_t cap;       /* a gate to somebody else's */
-    struct dataspace *payer; /* the dataspace copied into: its counters */
 };
 
-static long source_map_foreign(struct source *s, l4_umword_t offset, const char **at)
-{
-    l4_utcb_t *utcb = l4_utcb();
-    l4_timeout_s wait = l4_timeout_from_us(SOURCE_TIMEOUT_US);
-    long err;
-
-    utcb->msg.mr[0] = L4RE_DS_MAP_OP;
-    utcb->msg.mr[1] = offset;
-    utcb->msg.mr[2] = source_window;
-    utcb->msg.mr[3] = L4RE_DS_F_R;
-    utcb->buf.bdr = 0;
-    utcb->buf.br[0] = L4_ITEM_MAP;
-    utcb->buf.br[1] = l4_fpage(source_window, L4_PAGESHIFT, 0).raw;
-    l4_msgtag_t tag = l4_ipc_call(s->cap, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0),
-                                  l4_timeout(wait, wait));
-    s->payer->counts.source_maps++;
-    s->payer->account->counts.source_maps++;
-    all_counts.source_maps++;
-    if ((err = l4_error(tag)) < 0)
-        return err;
-    if (l4_msgtag_items(tag) == 0)
-        return -L4_EIO;
-    if ((utcb->msg.mr[l4_msgtag_words(tag)] & L4_ITEM_RET_MASK) != L4_ITEM_RET_MAPPED)
-        return -L4_EIO;
-    *at = (const char *)source_window;
-    return 0;
-}
-
-/* *at: where the page of the source at `offset` can be read. */
-static long source_map(struct source *s, l4_umword_t offset, const char **at)
+/* Copy `size` bytes that lie in one page of the source. */
+static long copy_from_own(struct dataspace *ds, l4_umword_t to, struct dataspace *source,
+                          l4_umword_t from, l4_umword_t size)
 {
     struct ds_page page = {.order = L4_PAGESHIFT, .rights = L4RE_DS_F_R};
-    long err;
+    long err = manager->map(source, from & L4_PAGEMASK, &page);
 
-    if (!s->own)
-        return source_map_foreign(s, offset, at);
-    if ((err = manager->map(s->own, offset, &page)) != 0)
+    if (err != 0)
         return err;
-    *at = (const char *)page.address;
-    return 0;
+    return manager->copy_in(ds, to, (const char *)page.address + (from & (L4_PAGESIZE - 1)), size);
 }
 
-static void source_unmap(const struct source *s)
-{
-    if (!s->own)
-        l4_task_unmap(L4_BASE_TASK_CAP, l4_fpage(source_window, L4_PAGESHIFT, L4_FPAGE_RWX),
-                      L4_FP_ALL_SPACES);
-}
-
-static long copy_pages(struct dataspace *ds, l4_umword_t to, struct source *s, l4_umword_t from,
-                       l4_umword_t size)
+static long copy_from_foreign(struct dataspace *ds, l4_umword_t to, l4_cap_idx_t source,
+                              l4_umword_t from, l4_umword_t size)
 {
     const char *at;
+    long err = source_map(source, from & L4_PAGEMASK, &at), lost;
+
+    ds->counts.source_maps++;
+    ds->account->counts.source_maps++;
+    all_counts.source_maps++;
+    if (err != 0)
+        return err;
+    err = manager->copy_in(ds, to, at + (from & (L4_PAGESIZE - 1)), size);
+    lost = source_unmap();
+    return err != 0 ? err : lost;
+}
+
+static long copy_pages(struct dataspace *ds, l4_umword_t to, const struct source *s,
+                       l4_umword_t from, l4_umword_t size)
+{
     long err = 0;
 
     while (size > 0 && err == 0) {
         l4_umword_t in_page = from & (L4_PAGESIZE - 1);
         l4_umword_t n = L4_PAGESIZE - in_page < size ? L4_PAGESIZE - in_page : size;
 
-        if ((err = source_map(s, from & L4_PAGEMASK, &at)) != 0)
-            break;
-        err = manager->copy_in(ds, to, at + in_page, n);
-        source_unmap(s);
+        err = s->own ? copy_from_own(ds, to, s->own, from, n)
+                     : copy_from_foreign(ds, to, s->cap, from, n);
         to += n;
         from += n;
         size -= n;
@@ -284,7 +259,7 @@ static long source_open(struct source *s, const struct request *r)
 static long ds_copy_in(struct dataspace *ds, const struct request *r)
 {
     l4_umword_t to = r->w[1], from = r->w[2], size = r->w[3];
-    struct source s = {.cap = L4_INVALID_CAP, .payer = ds};
+    struct source s = {.cap = L4_INVALID_CAP};
     long err;
 
     if (!writable(ds, r->rights))
@@ -384,12 +359,16 @@ static long stats_account(struct account *a, const struct request *r, l4_utcb_t 
 
 /* -------------------------------------------------------------------- the dataspace gate */
 
-static long dataspace_op(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb,
-                         l4_msgtag_t *reply)
+/* What ds_map() and ds_info() are not for. */
+static long dataspace_op(struct dataspace *ds, const struct request *r)
 {
     static const unsigned char words_needed[] = {
-        [L4RE_DS_MAP_OP] = DS_MAP_WORDS, [L4RE_DS_CLEAR_OP] = 3,    [L4RE_DS_INFO_OP] = 1,
-        [L4RE_DS_COPY_IN_OP] = 4,  [L4RE_DS_ALLOCATE_OP] = 3, [L4RE_DS_RELEASE_OP] = 1,
+        [L4RE_DS_MAP_OP] = DS_MAP_WORDS,
+        [L4RE_DS_CLEAR_OP] = 3,
+        [L4RE_DS_INFO_OP] = 1,
+        [L4RE_DS_COPY_IN_OP] = 4,
+        [L4RE_DS_ALLOCATE_OP] = 3,
+        [L4RE_DS_RELEASE_OP] = 1,
     };
     unsigned op = request_op(r);
 
@@ -402,8 +381,6 @@ static long dataspace_op(struct dataspace *ds, const struct request *r, l4_utcb_
     switch (op) {
     case L4RE_DS_CLEAR_OP:
         return ds_clear(ds, r);
-    case L4RE_DS_INFO_OP:
-        return ds_info(ds, r, utcb, reply);
     case L4RE_DS_COPY_IN_OP:
         return ds_copy_in(ds, r);
     case L4RE_DS_ALLOCATE_OP:
@@ -422,7 +399,7 @@ static __attribute__((noinline)) long dataspace_request(struct dataspace *ds, l4
     request_read(&r, rights, tag, utcb);
     switch (l4_msgtag_label(tag)) {
     case L4RE_PROTO_DATASPACE:
-        return dataspace_op(ds, &r, utcb, reply);
+        return dataspace_op(ds, &r);
     case L4RE_PROTO_STATS:
         return stats_ds(ds, &r, utcb, reply);
     default:
@@ -434,12 +411,15 @@ static long dataspace_dispatch(struct l4_server_object *self, l4_umword_t rights
                                l4_utcb_t *utcb, l4_msgtag_t *reply)
 {
     struct dataspace *ds = (struct dataspace *)self;
+    unsigned words = l4_msgtag_words(tag), op = utcb->msg.mr[0] & 0xffff;
 
     in_use[0] = ds;
-    if (L4_LIKELY(l4_msgtag_label(tag) == L4RE_PROTO_DATASPACE &&
-                  l4_msgtag_words(tag) >= DS_MAP_WORDS &&
-                  (utcb->msg.mr[0] & 0xffff) == L4RE_DS_MAP_OP))
-        return ds_map(ds, rights, utcb, reply);
+    if (L4_LIKELY(l4_msgtag_label(tag) == L4RE_PROTO_DATASPACE)) {
+        if (L4_LIKELY(op == L4RE_DS_MAP_OP && words >= DS_MAP_WORDS))
+            return ds_map(ds, rights, utcb, reply);
+        if (op == L4RE_DS_INFO_OP && words > 0)
+            return ds_info(ds, rights, utcb, reply);
+    }
     return dataspace_request(ds, rights, tag, utcb, reply);
 }
 

@@ -18,7 +18,8 @@ ROOT = BUILD / "guest/all_memory/all_memory.elf"
 def test_all_ram_but_the_kernels_share_is_for_users(mem, mode):
     result = boot(root=ROOT, mem=mem, mode=mode, timeout=300)
     assert_tap(result)
-    users, above = map(int, re.search(r"(\d+) MiB of RAM for users, (\d+) MiB", result.log).groups())
+    found = re.search(r"(\d+) MiB of RAM for users, (\d+) MiB", result.log)
+    users, above = map(int, found.groups())
     firmware = 96 if mode == "uefi" else 3
     assert MIB[mem] - POOL[mem] - firmware <= users <= MIB[mem], result.log
     assert (above >= 2048) == (mem == "6G")

@@ -31,6 +31,10 @@ struct layers_input {
 /* Ask every layer. 0 or -L4_E...; says on the log who did not answer. */
 long layers_read(const struct layers_input *in, struct layers *l);
 
+/* Which pages of the work dataspace have a frame, asked page by page; for after layers_read(), so
+ * that these calls are not among those that it counts. */
+void layers_count_frames(const struct layers_input *in, struct layers *l);
+
 /* Print the table. */
 void layers_print(const struct layers *l);
 

@@ -138,6 +138,7 @@ static int report(const struct memory *file, const struct memory *work, const st
     printf("\nwhat every layer counted\n");
     if (!l || layers_read(&in, l) != 0 || layers_read(&in, l) != 0)
         return fail("no counters", -L4_EIO);
+    layers_count_frames(&in, l);
     layers_print(l);
     printf("\nthe layers agree\n");
     ok &= layers_agree(l);
@@ -156,7 +157,8 @@ int main(int argc, char **argv)
         return fail("one argument, the name of a module; given", argc - 1);
     if ((err = file_open(argv[1], &file)) < 0)
         return fail("cannot open the file", err);
-    printf("sort: %s, %lu bytes, %lu records\n", argv[1], file.size, file.size / RECORD_SIZE);
+    printf("sort: %s, %lu bytes, %lu records; %d MiB of memory to sort in\n", argv[1], file.size,
+           file.size / RECORD_SIZE, WORK_SIZE >> 20);
     if (file.size == 0)
         return fail("the file is empty", 0);
     print_hash("input ", file.start, file.size);

@@ -88,9 +88,10 @@ bool story_tell(const struct story *s)
         return false;
     }
     ok = all_agree(s);
-    printf("  thread     label %#lx at the region manager", f[L4RE_RM_FAULT_LABEL]);
+    printf("  thread     main");
     if (s->traced)
-        printf(", number %lu in the kernel's trace", s->trace_thread);
+        printf(", the kernel's number %lu", s->trace_thread);
+    printf("; to the region manager by the gate with label %#lx", f[L4RE_RM_FAULT_LABEL]);
     printf("\n  access     %s of %#lx by the instruction at %#lx\n",
            access_name(f[L4RE_RM_FAULT_ACCESS]), f[L4RE_RM_FAULT_ADDRESS], f[L4RE_RM_FAULT_IP]);
     printf("  region     [%#lx, %#lx)\n", f[L4RE_RM_FAULT_START],
@@ -100,6 +101,7 @@ bool story_tell(const struct story *s)
     printf("  frame      %#lx", s->ds_frame);
     if (s->traced)
         printf("; the kernel entered %#lx", s->trace_frame);
-    printf("\n  %s\n", ok ? "agree" : "DIFFER");
+    printf("\n  %s\n", ok ? "agree      kernel, region manager and dataspace manager tell the same"
+                         : "DIFFER");
     return ok;
 }

@@ -119,7 +119,7 @@ static void fault_failed(int i)
 
     if (t->message == M_FAULT) {
         t->message = M_EXCEPTION;
-        fault_send(i);
+        t->pending = M_AGAIN; /* sent when the thread runs */
         return;
     }
     t->message = M_UTCB;

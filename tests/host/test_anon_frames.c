@@ -142,9 +142,10 @@ static void take_run(void)
 /* What leaves the pool was free; whoever gets it back clears it. */
 static void remove_chunk(void)
 {
+    bool expected = pool.whole_chunks > 0;
     l4_addr_t chunk = frames_remove_chunk(&pool);
 
-    assert((chunk != 0) == (pool.whole_chunks > 0 || chunk != 0));
+    assert((chunk != 0) == expected);
     if (chunk == 0)
         return;
     assert(chunk % (1UL << CHUNK_SHIFT) == 0);

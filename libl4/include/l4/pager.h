@@ -41,8 +41,6 @@ enum {
     /* A dataspace that nobody touches costs its account nothing, but it costs us a gate. */
     DATASPACES_PER_ACCOUNT_MAX = 1024,
     DATASPACE_NAME_MAX = 128, /* bytes of a name with its zero: what a query can hold and more */
-    /* Microseconds that the source of a copy_in may take for a page before we give up on it. */
-    SOURCE_TIMEOUT_US = 1000000,
 };
 
 /* What has happened, in pages or messages: words of the STATS protocol (abi/stats.h). */

@@ -129,15 +129,9 @@ static long fault_and_answer(void)
     return err;
 }
 
-static void page_is_not_there(void)
-{
-    l4_thread_ex_regs(receiver->thread, ~0UL, ~0UL, L4_THREAD_EX_REGS_CANCEL);
-    witness_check();
-}
-
 static void answer_to_fault(void)
 {
-    struct walk w = {fault_and_answer, NULL, page_is_not_there,
+    struct walk w = {fault_and_answer, NULL, witness_check,
                      -(L4_EIPC_LO + L4_IPC_SEMAPFAILED), 5};
     l4_cap_idx_t gate;
 

@@ -129,10 +129,9 @@ static unsigned random_below(unsigned n)
 
 static bool model_stems_from(unsigned task, unsigned ancestor, unsigned p)
 {
-    for (; task != NOBODY; task = model[task].from[p])
-        if (task == ancestor)
-            return true;
-    return false;
+    while (task != ancestor && task < TASKS)
+        task = model[task].from[p];
+    return task == ancestor;
 }
 
 static void model_revoke(unsigned task, unsigned p, bool self)
