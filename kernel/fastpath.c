@@ -12,6 +12,7 @@
 #include "fault.h"
 #include "gate.h"
 #include "ipc.h"
+#include "kassert.h"
 #include "limits.h"
 #include "sched.h"
 #include "task.h"
@@ -115,7 +116,7 @@ static __attribute__((noinline)) struct thread *call_unfinished(struct invocatio
 
 /*
  * A kernel object answers at once; the thread goes on unless something else came up: whatever
- * makes it impossible (somebody ready, an object dying, a continuation) has set c->resched.
+ * makes it impossible (preempted, blocked, an object dying, a continuation) has set c->resched.
  */
 static HOT NOINLINE struct thread *call_object(struct thread *self, uint64_t label, uint64_t cap_op,
                                                uint64_t tag, uint32_t ref)
@@ -132,8 +133,10 @@ static HOT NOINLINE struct thread *call_object(struct thread *self, uint64_t lab
     self->regs.rsi = label;
     self->task->invocations++;
     r = object_ops[iv.obj->type]->invoke(&iv);
-    if (__builtin_expect(cpu0.resched, 0) || __builtin_expect(r < INVOKE_SPECIAL, 0))
+    if (__builtin_expect(cpu0.resched, 0))
         return call_unfinished(&iv, r);
+    kassert(r > INVOKE_SPECIAL && self->state == THREAD_READY && !self->cont);
+    self = cpu0.current; /* the same; read again, it need not be kept in a register meanwhile */
     self->regs.rax = (uint64_t)r << L4_MSGTAG_LABEL_SHIFT | iv.words;
     self->regs.rsi = 0;
     return SAME_THREAD;
@@ -190,18 +193,13 @@ static inline bool only_words(uint64_t tag)
 }
 
 static HOT NOINLINE struct thread *call_shortcut(struct thread *self, uint64_t label,
-                                                 uint64_t cap_op, uint64_t tag, uint64_t timeouts)
+                                                 uint64_t cap_op, uint64_t tag, uint64_t timeouts,
+                                                 uint32_t ref)
 {
     struct cpu *c = &cpu0;
-    uint64_t slot = cap_op >> L4_CAP_SHIFT;
-    uint32_t ref = likely(slot < CAPS_PER_PAGE) ? self->task->caps[slot].ref : 0;
     const struct gate *g = kptr(ref & ~(uint32_t)CAP_RIGHTS);
     struct thread *r;
 
-    if (!likely(ref) || (cap_op & CAP_BITS_UNUSED))
-        return syscall_slow(self, label, cap_op, tag, timeouts);
-    if ((unsigned)g->obj.live_type - OBJ_TASK < OBJ_TYPES - OBJ_TASK)
-        return call_object(self, label, cap_op, tag, ref); /* the kernel, at once */
     if (likely(only_words(tag) && timeouts == 0 && g->obj.live_type == OBJ_GATE)) {
         r = g->thread;
         if (likely(r && r->state == THREAD_RECV_ANY && can_run_now(c, r))) {
@@ -234,15 +232,33 @@ static HOT NOINLINE struct thread *answer_shortcut(struct thread *self, uint64_t
     return answer(self, label, cap_op, tag, timeouts);
 }
 
+/* A live object whose messages the kernel serves. */
+static inline bool answers_at_once(uint32_t ref)
+{
+    const struct object *o = kptr(ref & ~(uint32_t)CAP_RIGHTS);
+
+    return (unsigned)o->live_type - OBJ_TASK < OBJ_TYPES - OBJ_TASK;
+}
+
 HOT struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op, uint64_t tag,
                            uint64_t timeouts)
 {
     unsigned op = cap_op & L4_SYSF_MASK;
+    uint32_t ref;
 
     if (!likely((tag & L4_MSGTAG_FLAGS) == L4_SYSCALL_MARK) || (self->flags & THREAD_NO_SHORTCUT))
         return syscall_slow(self, label, cap_op, tag, timeouts);
-    if (op == L4_SYSF_CALL)
-        return call_shortcut(self, label, cap_op, tag, timeouts);
+    if (op == L4_SYSF_CALL) {
+        /* A capability index is at least one slot; the bits between slot and operation are 0. */
+        if (cap_op >= (uint64_t)CAPS_PER_PAGE << L4_CAP_SHIFT || (cap_op & CAP_BITS_UNUSED))
+            return syscall_slow(self, label, cap_op, tag, timeouts);
+        ref = self->task->caps[cap_op >> L4_CAP_SHIFT].ref;
+        if (!likely(ref))
+            return syscall_slow(self, label, cap_op, tag, timeouts);
+        if (answers_at_once(ref))
+            return call_object(self, label, cap_op, tag, ref);
+        return call_shortcut(self, label, cap_op, tag, timeouts, ref);
+    }
     if (op == L4_SYSF_REPLY_AND_WAIT)
         return answer_shortcut(self, label, cap_op, tag, timeouts);
     if (op != L4_SYSF_NONE)

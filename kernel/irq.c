@@ -163,6 +163,7 @@ static long end_of_interrupt(struct invocation *iv)
     if (i->ep.obj.type != OBJ_IRQ || !ipc_is_call(iv->self))
         return 0;
     irq_receive(i, iv->self);
+    cpu0.resched = true;
     return INVOKE_BLOCKED;
 }
 

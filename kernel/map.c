@@ -72,19 +72,15 @@ void map_request_init(struct map_request *r, struct task *from, struct task *to,
 
 int map_run(struct map_request *r)
 {
-    int err = 0;
-
     if (r->empty)
         return 0;
-    if (r->type == L4_FPAGE_MEMORY)
-        err = map_memory(r);
-    else if (r->type == L4_FPAGE_OBJ)
-        err = map_caps(r);
-    else if (r->type == L4_FPAGE_IO)
-        err = map_io(r);
-    if (err != MAP_PREEMPTED)
+    if (r->done == 0)
         trace_count_map();
-    return err;
+    if (r->type == L4_FPAGE_MEMORY)
+        return map_memory(r);
+    if (r->type == L4_FPAGE_OBJ)
+        return map_caps(r);
+    return r->type == L4_FPAGE_IO ? map_io(r) : 0;
 }
 
 int unmap_run(struct unmap_request *u)

@@ -10,6 +10,8 @@
 #include "sched.h"
 #include "walk.h"
 
+enum { AGAIN = MAP_PREEMPTED + 1 };
+
 static void cut(struct mapping *m)
 {
     struct cap *c = kptr(m->entry);
@@ -138,9 +140,10 @@ int map_caps(struct map_request *r)
         struct cap *c = slot < L4_CAP_SLOTS ? cap_slot(r->from, slot << L4_CAP_SHIFT) : NULL;
         int err = c && c->ref ? map_one(r, c, r->dst + r->done) : 0;
 
-        if (err)
+        if (err && err != AGAIN)
             return err;
-        r->done += c ? 1 : CAPS_PER_PAGE - slot % CAPS_PER_PAGE;
+        if (!err)
+            r->done += c ? 1 : CAPS_PER_PAGE - slot % CAPS_PER_PAGE;
         if (step % LIMIT_STEPS == 0 && r->done < end && sched_preempt())
             return MAP_PREEMPTED;
     }

@@ -22,6 +22,7 @@ static long down(struct invocation *iv)
         ipc_wait_in(iv->self, &i->ep.senders);
     else
         ipc_fail(iv->self, L4_IPC_RETIMEOUT); /* only a call can wait for it */
+    cpu0.resched = true;
     return INVOKE_BLOCKED;
 }
 

@@ -173,20 +173,39 @@ static bool matters(const struct mapping *m, const struct change *c)
     return changed(v, c) != v;
 }
 
+/*
+ * Somebody asks about a part of m, whose entry there is larger. Asking splits nothing: what the
+ * entry says is remembered beside what m inherited, so that the other parts still have it.
+ */
+static void ask_larger(struct walk *k, struct mapping *m, uint64_t page, struct change *c)
+{
+    unsigned level;
+    uint64_t all = 0;
+
+    entry_of(m, page, &level);
+    if (level == mapping_level(m))
+        m->parts |= accessed_dirty(change_piece(m, &all, mapping_pages(level), c));
+    else if (level > k->at.level)
+        c->reset = false; /* split before, and now asked about smaller parts: told again */
+}
+
 enum walk_visit split_downgrade(struct walk *k, unsigned *step)
 {
     struct mapping *m = k->at.at;
     bool whole = mapping_level(m) <= k->at.level;
+    bool entry = !mapping_dying(m) && (m != k->at.root || k->self);
+    unsigned level = whole ? mapping_level(m) : k->at.level;
     uint64_t page = whole ? 0 : page_of(k, m), at = page + k->at.sub;
-    uint64_t end = page + mapping_pages(whole ? mapping_level(m) : k->at.level);
+    uint64_t end = page + mapping_pages(level);
     struct change c = {.rights = k->rights, .reset = k->rights == 0};
 
-    k->seen |= status_of(mapdb_inherited(m, whole ? mapping_level(m) : k->at.level, page, c.reset));
-    if (mapping_dying(m) || (m == k->at.root && !k->self))
+    if (entry && !whole && c.reset)
+        ask_larger(k, m, page, &c);
+    k->seen |= status_of(mapdb_inherited(m, level, page, k->rights == 0));
+    if (!entry)
         return WALK_ON;
-    if (!whole && (mapping_partial(m) || matters(m, &c)) &&
-        split_to(m, k->at.level, page) != 0 && c.reset)
-        c.reset = false; /* the other parts' bits are not lost: they are told again */
+    if (!whole && !c.reset && (mapping_partial(m) || matters(m, &c)))
+        (void)!split_to(m, level, page); /* without memory for it more is lowered than was asked */
     k->seen |= status_of(accessed_dirty(change_piece(m, &at, end, &c)));
     if (mapping_partial(m))
         *step += COST;
