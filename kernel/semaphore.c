@@ -7,6 +7,7 @@
 #include "irq.h"
 
 #include "ipc.h"
+#include "sched.h"
 
 static long down(struct invocation *iv)
 {
