@@ -109,7 +109,8 @@ static struct thread *call_gate_items(struct cpu *c, struct thread *self, const 
 
 static __attribute__((noinline)) struct thread *call_unfinished(struct invocation *iv, long r)
 {
-    iv->self->regs.rax = (uint64_t)iv->tag.raw | L4_SYSCALL_MARK;
+    if (r == INVOKE_AGAIN) /* with the registers that it came with; INVOKE_BLOCKED has a result */
+        iv->self->regs.rax = (uint64_t)iv->tag.raw | L4_SYSCALL_MARK;
     ipc_invoked(iv, r);
     return sched_next(cpu0.current);
 }

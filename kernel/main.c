@@ -120,8 +120,10 @@ static void start_root(uint64_t ip)
 
 void boot_thread_stopped(const struct thread *t)
 {
-    if (t == sigma0_thread || t == root_thread)
-        panic("%s stopped", t == root_thread ? "the root task" : "sigma0");
+    if (t != sigma0_thread && t != root_thread)
+        return;
+    klog("backtrace %s: 0x%lx\n", t == root_thread ? "roottask" : "sigma0", t->regs.rip);
+    panic("%s stopped", t == root_thread ? "the root task" : "sigma0");
 }
 
 static void objects_init(void)

@@ -39,6 +39,9 @@ void object_die(struct object *o)
 {
     o->dying = true;
     cpu0.resched = true; /* before this thread goes on, the reaper has its turn */
+    if (o->listed) /* a factory: its own capabilities went before its last object */
+        return;
+    o->listed = true;
     o->next_dying = 0;
     if (dying_last)
         ((struct object *)kptr(dying_last))->next_dying = kref(o);
@@ -54,6 +57,7 @@ bool object_any_dying(void)
 
 static void dying_pop(struct object *o)
 {
+    o->listed = false;
     dying_first = o->next_dying;
     if (!dying_first)
         dying_last = 0;

@@ -47,7 +47,8 @@ struct object {
         };
         uint16_t live_type; /* the type, or something else when it is dying: one load for both */
     };
-    uint16_t spare;
+    bool listed; /* stands in the list of the dying */
+    uint8_t spare;
     uint32_t id;    /* for the debugger */
     uint32_t refs;  /* capabilities that refer to it */
     kref_t root;    /* mapping of the capability that all others stem from */

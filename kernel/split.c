@@ -19,7 +19,7 @@
 #include "map_memory.h"
 #include "trace.h"
 
-enum { COST = LIMIT_STEPS / 3 /* steps that a table of 512 entries counts for */ };
+enum { COST = 16 /* steps that a table of 512 entries counts for */ };
 
 /* What is to become of the entries of a mapping. */
 struct change {

@@ -272,17 +272,17 @@ static enum reap reap_ports(struct task *t)
 static enum reap reap_caps(struct task *t)
 {
     struct cap *page = t->reap_at < CAPS_PER_PAGE ? t->caps : NULL;
-    uint64_t slot = t->reap_at % CAPS_PER_PAGE;
+    uint64_t slot = t->reap_at % CAPS_PER_PAGE, next = t->reap_at - slot + CAPS_PER_PAGE;
 
     if (!page && t->cap_pages)
         page = kptr(t->cap_pages[t->reap_at / CAPS_PER_PAGE]);
-    for (unsigned i = 0; page && kmem_desc(page)->live && i < CAPS_PER_PAGE; i++, slot++) {
+    for (; page && kmem_desc(page)->live && slot < CAPS_PER_PAGE; slot++) {
         if (page[slot].node && !cap_revoke(&page[slot]))
             return REAP_MORE;
         t->reap_at++;
     }
     /* Whoever maps into a dying task now is too late: nothing behind us is looked at again. */
-    t->reap_at = (t->reap_at / CAPS_PER_PAGE + 1) * CAPS_PER_PAGE;
+    t->reap_at = next;
     return !t->cap_pages || t->reap_at >= L4_CAP_SLOTS ? REAP_DONE : REAP_MORE;
 }
 

@@ -88,3 +88,43 @@ def test_a_program_that_never_ends_is_no_success(app, script):
 
 def test_a_machine_without_memory_says_so():
     assert_failed(boot(mem="12M", timeout=60), r"\w")
+
+
+ROOT_FAULTS = {
+    "null_pointer": "*(volatile int *)8 = 1;",
+    "undefined_instruction": "__asm__ volatile(\"ud2\");",
+    "wild_jump": "((void (*)(void))0x7f0000001000)();",
+}
+
+
+@pytest.mark.parametrize("name", ROOT_FAULTS)
+def test_a_fault_of_the_root_task_is_a_panic_with_names(app, name):
+    folder = app(f"root_{name}", "__attribute__((noinline)) static int culprit(void)\n"
+                 f"{{\n    {ROOT_FAULTS[name]}\n    return 1;\n}}\n"
+                 "int main(void) { return culprit() + 1; }\n")
+    result = boot(root=build_apps(folder)[0], timeout=60)
+    assert (result.kind, result.exit_status) == ("panic", 112), result.log
+    assert "panic: the root task stopped" in result.log
+    assert "nobody handles it" in result.log
+    assert re.search(r"backtrace kernel: .*\n +#0 .* at kernel/", result.log), result.log
+    if name != "wild_jump":
+        assert re.search(r"backtrace roottask: .*\n +#0 .*culprit at .*main\.c", result.log)
+
+
+@pytest.mark.parametrize("mem, kmem", [("64M", "3G"), ("512M", "1G")])
+def test_a_share_for_the_kernel_that_is_not_there_is_a_panic(mem, kmem):
+    result = boot(mem=mem, cmdline=f"kmem={kmem}", timeout=60)
+    assert result.kind == "panic" and "option kmem=" in result.reason, result.log
+
+
+def test_a_kernel_without_memory_for_tasks_is_an_error_with_a_line():
+    result = boot(cmdline="kmem=4M", timeout=60)
+    assert_failed(result, r"roottask: boot\.cfg:\d+: .*cannot create the task: out of memory")
+
+
+def test_interactive_stays_up_when_the_main_program_has_ended():
+    result = boot(cmdline="interactive", timeout=15)
+    assert result.kind == "timeout", result.log
+    assert "sort ended with status 0" in result.log
+    assert "staying up (option interactive)" in result.log
+    assert "shutdown" not in result.log

@@ -4,6 +4,7 @@ dpkg-query, apt-get, sudo and id are replaced by stubs that keep a diary.
 """
 
 import os
+import pty
 import stat
 import subprocess
 
@@ -39,9 +40,14 @@ def setup(tmp_path):
             (tmp_path / name).chmod(stat.S_IRWXU)
         env = dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}", DIARY=str(diary),
                    MISSING=missing, LISTS=lists, CI=ci)
-        done = subprocess.run([REPO / "quire", "setup", *args], env=env, text=True, input=answer,
-                              stdin=None if answer else subprocess.DEVNULL, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        ours, terminal = pty.openpty()
+        if answer:
+            os.write(ours, answer.encode())
+        done = subprocess.run([REPO / "quire", "setup", *args], env=env, text=True, check=False,
+                              stdin=terminal if answer else subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        os.close(terminal)
+        os.close(ours)
         return done.returncode, done.stdout, diary.read_text()
     return run
 
@@ -54,6 +60,13 @@ def test_nothing_missing_nothing_touched(setup):
 def test_what_is_missing_is_named_and_without_yes_not_installed(setup):
     status, out, diary = setup(missing="lld ovmf")
     assert status == 3 and "lld ovmf" in out and diary == ""
+
+
+@pytest.mark.parametrize("answer, installed", [("y\n", True), ("n\n", False), ("\n", False)])
+def test_at_a_terminal_it_asks_and_no_is_the_default(setup, answer, installed):
+    status, out, diary = setup(missing="lld ovmf", answer=answer)
+    assert "missing Debian packages: lld ovmf" in out and "Install them" in out
+    assert (status, "install -y" in diary) == ((0, True) if installed else (3, False))
 
 
 @pytest.mark.parametrize("way", [{"args": ["-y"]}, {"ci": "true"}])

@@ -12,6 +12,7 @@
 #include <l4/sys/semaphore.h>
 
 enum { SLOTS = 48, STEPS = 1200, CHECK_EVERY = 40, PLACES = 32, FAR = 100000 };
+#define VOID_CAP (60UL << L4_CAP_SHIFT)
 enum kind { EMPTY, TASK, THREAD, FACTORY, GATE, IRQ, SEMAPHORE, KINDS };
 
 static struct {
@@ -40,9 +41,12 @@ static unsigned some(enum kind kind)
     return first;
 }
 
+/* A void one if there is none: a gate in its place would make us wait for ever. */
 static l4_cap_idx_t some_cap(enum kind kind)
 {
-    return slots[some(kind)].cap;
+    unsigned s = some(kind);
+
+    return slots[s].kind == kind ? slots[s].cap : VOID_CAP;
 }
 
 /* Half of all objects are paid by factories that were made here, often too poor. */

@@ -150,17 +150,30 @@ static void each_task_has_its_own(void)
     expect(!holds(a, 0x80) && !holds(a, 0x81));
 }
 
-/* The bitmap of the running task changes under it. */
+static unsigned char in(unsigned short port)
+{
+    unsigned char v;
+
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "d"(port));
+    return v;
+}
+
+/* The bitmap of the running task changes, comes and goes under it. */
 static void the_running_task(void)
 {
+    struct child *c = child_new();
+
     ports_get();
     __asm__ volatile("outb %0, %1" : : "a"((char)0x77), "d"((short)PORT));
-    ports_back();
-    ports_get();
     port_unmap(L4_BASE_TASK_CAP, PORT, 0, L4_FP_ALL_SPACES);
-    unsigned char v;
-    __asm__ volatile("inb %1, %0" : "=a"(v) : "d"((short)PORT)); /* a fault to sigma0 */
-    expect_eq(v, 0x77);
+    expect_eq(in(PORT), 0x77); /* a fault to sigma0 */
+    ports_back();
+    expect_eq(ports_ask(L4_BASE_PAGER_CAP, l4_iofpage(PORT, 0)), 0);
+    port_map_with(c->task, L4_BASE_TASK_CAP, l4_iofpage(PORT, 0), L4_MAP_ITEM_GRANT);
+    expect(holds(c, PORT));
+    port_map_with(L4_BASE_TASK_CAP, c->task, l4_iofpage(PORT, 0), L4_MAP_ITEM_GRANT);
+    expect_eq(in(PORT), 0x77); /* without a switch in between */
+    expect(!holds(c, PORT));
     ports_back();
 }
 
@@ -188,38 +201,53 @@ static void bytes_of_a_task(void)
     ports_back();
 }
 
-/* A child whose factory has this much left when the program's image is in it. */
+/* A task paid by a factory of its own, with that limit. */
+static l4_cap_idx_t poor_task(l4_umword_t limit)
+{
+    l4_fpage_t area = l4_fpage(CHILD_UTCB_ADDR, CHILD_UTCB_ORDER, L4_FPAGE_RW);
+    l4_cap_idx_t factory = slot_new(), task = slot_new();
+
+    expect_eq(l4_error(l4_factory_create_factory(L4_BASE_FACTORY_CAP, factory, limit)), 0);
+    expect_eq(l4_error(l4_factory_create_task(factory, task, &area)), 0);
+    return task;
+}
+
+/* At each allocation of a map, a block or a port: the receiver's and the sender's quota. */
 static void quota_exhausted(void)
 {
-    struct child *a = child_new();
-    unsigned failed = 0;
+    static const unsigned lack[] = {0, 1, 24, 25, 4096, 4120, 8192, 12288, 16000};
+    const l4_umword_t plenty = 100000;
 
     ports_get();
-    port_map(a->task, L4_BASE_TASK_CAP, 0, WHOLE);
-    for (unsigned left = 0; left < 30000; left += 500) {
-        l4_cap_idx_t factory = slot_new(), task = slot_new();
-        l4_fpage_t area = l4_fpage(CHILD_UTCB_ADDR, CHILD_UTCB_ORDER, L4_FPAGE_RW);
-        l4_umword_t before;
-        long err;
+    for (unsigned order = 0; order <= BLOCK_ORDER; order += BLOCK_ORDER) {
+        l4_cap_idx_t rich = poor_task(plenty), child = task_new();
+        l4_umword_t base = counter(rich, L4_DBG_CNT_KMEM_USED), cost;
 
-        expect_eq(l4_error(l4_factory_create_factory(L4_BASE_FACTORY_CAP, factory, 28000 + left)),
-                  0);
-        if (l4_error(l4_factory_create_task(factory, task, &area)) == 0) {
-            before = counter(task, L4_DBG_CNT_KMEM_USED);
-            err = port_map(task, a->task, PORT, 0);
-            expect(err == 0 || err == -L4_ENOMEM);
-            if (err) {
-                expect_eq(counter(task, L4_DBG_CNT_KMEM_USED), before);
-                failed++;
-            } else {
-                port_unmap(task, PORT, 0, L4_FP_ALL_SPACES);
-                expect_eq(counter(task, L4_DBG_CNT_KMEM_USED), before);
-            }
+        expect_eq(port_map(rich, L4_BASE_TASK_CAP, 0x80, order), 0);
+        cost = counter(rich, L4_DBG_CNT_KMEM_USED) - base;
+        for (unsigned i = 0; i < sizeof(lack) / sizeof(lack[0]) && lack[i] < cost; i++) {
+            l4_cap_idx_t task = poor_task(base + cost - lack[i]);
+
+            expect_eq(port_map(task, L4_BASE_TASK_CAP, 0x80, order), lack[i] ? -L4_ENOMEM : 0);
+            expect_eq(counter(task, L4_DBG_CNT_KMEM_USED), lack[i] ? base : base + cost);
+            port_unmap(L4_BASE_TASK_CAP, 0, WHOLE, L4_FP_OTHER_SPACES);
+            expect_eq(counter(task, L4_DBG_CNT_KMEM_USED), base);
+            destroy(task);
         }
-        destroy(task);
-        destroy(factory);
+        expect_eq(port_map(rich, L4_BASE_TASK_CAP, 0, BLOCK_ORDER), 0);
+        base = counter(rich, L4_DBG_CNT_KMEM_USED);
+        expect_eq(port_map(child, rich, 0x80, 0), 0); /* a table of parts for the sender */
+        expect(counter(rich, L4_DBG_CNT_KMEM_USED) >= base + 4096);
+        port_unmap(rich, 0x80, 0, L4_FP_OTHER_SPACES);
+        expect_eq(counter(rich, L4_DBG_CNT_KMEM_USED), base);
+        destroy(rich);
+        rich = poor_task(base);
+        expect_eq(port_map(rich, L4_BASE_TASK_CAP, 0, BLOCK_ORDER), 0);
+        base = used();
+        expect_eq(port_map(child, rich, 0x80, 0), -L4_ENOMEM);
+        expect_eq(used(), base);
+        destroy(rich);
     }
-    expect(failed >= 3);
     ports_back();
 }
 

@@ -199,19 +199,27 @@ static void a_pending_one_can_be_deleted(void)
 
 static void it_outlives_its_thread(void)
 {
-    struct child *c = child_new(), *d = child_new();
+    struct child *c = child_new(), *d = child_new(), *heir, *from;
     l4_cap_idx_t irq = irq_new(), quiet = irq_new();
+    struct job *s = job_new(L4_SYSF_SEND, CHILD_CAP(0));
 
     bind_to(irq, c, 0x40);
     bind_to(quiet, c, 0x80);
     l4_irq_trigger(irq);
     destroy(c->thread);
+    heir = child_new(); /* in the memory of the dead thread, with a sender in its queue */
+    from = child_new();
+    give(from, heir->thread, CHILD_CAP(0), L4_CAP_FPAGE_RW);
+    wait_for(heir, L4_SYSF_RECV, L4_INVALID_CAP);
+    job_start(from, s);
     l4_irq_trigger(quiet);
     expect_eq(l4_error(l4_irq_detach(irq)), -L4_ENOENT);
     expect_eq(bind_to(irq, d, 0xc0), 0);
     expect_eq(bind_to(quiet, d, 0x100), 0);
     expect_eq(wait_for(d, L4_SYSF_WAIT, L4_INVALID_CAP)->got_label, 0xc0);
     expect_eq(wait_for(d, L4_SYSF_WAIT, L4_INVALID_CAP)->got_label, 0x100);
+    wait_for(heir, L4_SYSF_WAIT, L4_INVALID_CAP);
+    expect(s->done && s->got_error == 0);
 }
 
 static void a_task_dies_with_one_pending(void)

@@ -9,6 +9,7 @@
 #include <l4/re/c/util/cap_alloc.h>
 #include <l4/re/env.h>
 #include <l4/sys/ipc.h>
+#include <l4/sys/task.h>
 
 /* More regions than the nodes that the region manager starts with. */
 enum { PAGES = 16, MANY = 5000 };
@@ -106,6 +107,70 @@ static void split_and_trim(void)
     tap_eq((long)found, (long)ds, "tells the dataspace");
 }
 
+static l4re_ds_t new_ds(char first)
+{
+    l4re_ds_t new = l4re_util_cap_alloc();
+    void *at = NULL;
+
+    l4re_ma_alloc(2 * L4_PAGESIZE, new, 0);
+    l4re_rm_attach(&at, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, new, 0, 0);
+    *(volatile char *)at = first;
+    l4re_rm_detach(at);
+    return new;
+}
+
+static int attach_ds(l4_addr_t at, l4re_ds_t what, l4re_rm_flags_t flags)
+{
+    void *start = (void *)at;
+
+    return l4re_rm_attach(&start, L4_PAGESIZE, flags, what, 0, 0);
+}
+
+/* Whatever has been mapped into a region, by whom ever, does not outlive it. */
+static void nothing_stays(void)
+{
+    l4_addr_t at = 0x500000000;
+    l4re_ds_t a = new_ds('a'), b = new_ds('b');
+
+    tap_eq(attach_ds(at, a, L4RE_RM_F_R), 0, "a dataspace");
+    tap_eq(byte_at(at), 'a', "is touched");
+    l4re_rm_detach((void *)at);
+    tap_eq(attach_ds(at, b, L4RE_RM_F_R), 0, "another one at its place");
+    tap_eq(byte_at(at), 'b', "shows itself");
+    l4re_rm_detach((void *)at);
+    attach_ds(at, a, L4RE_RM_F_R);
+    tap_eq(l4re_ds_map(a, 0, L4RE_DS_F_R, at, at, at + L4_PAGESIZE), 0,
+           "a page that the program has mapped into a region itself");
+    l4re_rm_detach((void *)at);
+    attach_ds(at, b, L4RE_RM_F_R);
+    tap_eq(byte_at(at), 'b', "goes with it too");
+    l4re_rm_detach((void *)at);
+    l4re_util_cap_free_um(a);
+    l4re_util_cap_free_um(b);
+}
+
+/* The same slot holds a dataspace that gives much, then one that gives less, then much again. */
+static void rights(void)
+{
+    l4_addr_t at = 0x500000000;
+    l4re_ds_t full = new_ds('f'), slot = l4re_util_cap_alloc();
+    static const unsigned char capability_rights[] = {L4_CAP_FPAGE_RWS, L4_CAP_FPAGE_RO,
+                                                      L4_CAP_FPAGE_RWS};
+    static const long expected[] = {0, -L4_EPERM, 0};
+
+    for (unsigned i = 0; i < 3; i++) {
+        l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP,
+                    l4_obj_fpage(full, 0, capability_rights[i]), l4_map_obj_control(slot, 0));
+        tap_eq(attach_ds(at, slot, L4RE_RM_F_RW), expected[i],
+               expected[i] ? "no more rights than the dataspace gives" : "as many as it gives");
+        l4re_rm_detach((void *)at);
+        tap_eq(attach_ds(at, slot, L4RE_RM_F_R), 0, "or fewer");
+        l4re_rm_detach((void *)at);
+        l4_task_release_cap(L4_BASE_TASK_CAP, slot);
+    }
+    l4re_util_cap_free_um(full);
+}
+
 static void eager(void)
 {
     l4re_rm_flags_t flags = L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_R | L4RE_RM_F_EAGER_MAP;
@@ -165,6 +230,8 @@ int main(void)
         *(volatile char *)page(i) = (char)(i + 1);
     refusals();
     split_and_trim();
+    nothing_stays();
+    rights();
     eager();
     areas();
     many();
