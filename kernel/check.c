@@ -153,6 +153,8 @@ static bool thread_ok(const struct thread *t, const struct task *task)
 {
     bool queued = !list_empty(&t->link), must = false;
 
+    if (task->obj.dying && t->state == THREAD_DEAD)
+        return true; /* the reaper is at it */
     if (t->task != task || !t->utcb || t->state == THREAD_DEAD)
         return wrong("a thread in the wrong task", t->obj.id, t->state);
     if (t->caller && (t->caller->state != THREAD_RECV_REPLY || t->caller->partner != t))

@@ -104,8 +104,7 @@ static bool accepts(const struct thread *r, const struct thread *s)
     }
 }
 
-/* Take a waiting receiver out of where it waits. It accepts nothing else from now on: what fails
- * on the way (an older call that ends) may become a message to the same receiver. */
+/* Take a waiting receiver out of where it waits. */
 static void stop_waiting(struct thread *r)
 {
     timeout_cancel(r);
@@ -113,7 +112,6 @@ static void stop_waiting(struct thread *r)
         list_del(&r->link);
     if (r->state == THREAD_RECV_REPLY && r->partner && r->partner->caller == r)
         r->partner->caller = NULL;
-    r->state = THREAD_READY;
 }
 
 static void receive(struct ipc *ipc, struct thread *from, bool any);
@@ -412,6 +410,7 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
         ipc_fail(self, L4_IPC_SEMSGCUT);
     } else if (self->flags & THREAD_CANCEL) {
         self->flags &= (uint8_t)~THREAD_CANCEL;
+        self->progress = 0; /* of a call that was preempted: the next one begins at its beginning */
         ipc_fail(self, (ipc->op & L4_SYSF_SEND) ? L4_IPC_SECANCELED : L4_IPC_RECANCELED);
     } else if (ipc->op & L4_SYSF_SEND) {
         send_through(ipc, cap);

@@ -12,7 +12,7 @@
 
 enum { AGAIN = MAP_PREEMPTED + 1 };
 
-static void cut(struct mapping *m)
+static bool cut(struct mapping *m)
 {
     struct cap *c = kptr(m->entry);
     struct object *o = cap_object(c);
@@ -20,6 +20,7 @@ static void cut(struct mapping *m)
     c->ref = 0;
     mapdb_cut(m, 0);
     object_drop(o);
+    return true;
 }
 
 static void forget(struct mapping *m)
@@ -32,36 +33,24 @@ static void forget(struct mapping *m)
         cap_slot_trim(c);
 }
 
-/* Everything below root; false: preempted. */
-static bool revoke_below(struct mapping *root)
-{
-    struct mapping *top = root, *c;
-    enum mapdb_todo todo;
-
-    for (unsigned step = 1; (todo = mapdb_todo(root, &top, &c)) != MAPDB_DONE; step++) {
-        if (todo == MAPDB_CUT)
-            cut(c);
-        else if (todo == MAPDB_FORGET)
-            forget(c);
-        if (step % LIMIT_STEPS == 0 && mapdb_child(root) && sched_preempt()) {
-            root->parts |= MAPPING_HELD;
-            return false;
-        }
-    }
-    root->parts &= ~(kref_t)MAPPING_HELD;
-    return true;
-}
+static const struct revoker revoker = {cut, forget, NULL};
 
 bool cap_revoke(struct cap *c)
 {
-    struct mapping *m = kptr(c->node);
+    unsigned seen = 0;
 
-    if (!mapping_dying(m))
-        cut(m);
-    if (!revoke_below(m))
-        return false;
-    forget(m);
-    return true;
+    return walk_revoke(&revoker, kptr(c->node), true, &seen);
+}
+
+/* Rights taken away from a slot on the walk's way. */
+static enum walk_visit downgrade(struct walk *k, unsigned *step)
+{
+    struct cap *c = kptr(k->at.at->entry);
+
+    (void)step;
+    if (!mapping_dying(k->at.at) && (k->self || k->at.at != k->at.root))
+        c->ref &= ~(uint32_t)k->rights;
+    return WALK_ON;
 }
 
 /* The receiver's node takes the sender's place. */
@@ -69,6 +58,8 @@ static int grant(struct map_request *r, struct cap *from, struct cap *to, unsign
 {
     struct mapping *m = kptr(from->node);
     struct object *o = cap_object(from);
+    struct walk k = {.visit = downgrade, .rights = ~rights & CAP_RIGHTS, .detached = true};
+    unsigned seen = 0;
 
     if (!mapdb_move(m, kref(to), r->from->space.quota, r->to->space.quota))
         return -L4_ENOMEM;
@@ -78,7 +69,11 @@ static int grant(struct map_request *r, struct cap *from, struct cap *to, unsign
     if (!--kmem_desc(from)->live)
         cap_slot_trim(from);
     r->mapped++;
-    return 0;
+    k.at = mapwalk_start(m);
+    if (!k.rights || !mapdb_child(m) || !walk_run(&k, &seen))
+        return 0; /* children never have more than their parent */
+    r->done++; /* what is left to be done is the first thing when the call goes on */
+    return MAP_PREEMPTED;
 }
 
 /* One capability; AGAIN: the slot has been emptied, nothing mapped yet. */
@@ -113,7 +108,7 @@ static int map_one(struct map_request *r, struct cap *from, uint64_t slot)
     if (r->grant) {
         int err = grant(r, from, to, rights);
 
-        if (err)
+        if (err < 0)
             cap_slot_trim(to);
         return err;
     }
@@ -135,6 +130,8 @@ int map_caps(struct map_request *r)
 {
     uint64_t end = r->order >= 18 ? L4_CAP_SLOTS : 1UL << r->order;
 
+    if (mapdb_walks && walk_finish() == MAP_PREEMPTED)
+        return MAP_PREEMPTED;
     for (unsigned step = 1; r->done < end; step++) {
         uint64_t slot = r->src + r->done;
         struct cap *c = slot < L4_CAP_SLOTS ? cap_slot(r->from, slot << L4_CAP_SHIFT) : NULL;
@@ -148,17 +145,6 @@ int map_caps(struct map_request *r)
             return MAP_PREEMPTED;
     }
     return 0;
-}
-
-/* Rights taken away from a slot on the walk's way. */
-static enum walk_visit downgrade(struct walk *k, unsigned *step)
-{
-    struct cap *c = kptr(k->at.at->entry);
-
-    (void)step;
-    if (!mapping_dying(k->at.at) && (k->self || k->at.at != k->at.root))
-        c->ref &= ~(uint32_t)k->rights;
-    return WALK_ON;
 }
 
 static int unmap_one(struct unmap_request *u, struct cap *c)
@@ -177,7 +163,7 @@ static int unmap_one(struct unmap_request *u, struct cap *c)
         k.at = mapwalk_start(m);
         return rights ? walk_run(&k, &u->status) : 0;
     }
-    return (all ? cap_revoke(c) : revoke_below(m)) ? 0 : MAP_PREEMPTED;
+    return walk_revoke(&revoker, m, all, &u->status) ? 0 : MAP_PREEMPTED;
 }
 
 int unmap_caps(struct unmap_request *u, uint64_t slot, unsigned order)

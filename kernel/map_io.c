@@ -10,6 +10,7 @@
 #include "limits.h"
 #include "map.h"
 #include "sched.h"
+#include "walk.h"
 
 /* ---- slots ---- */
 
@@ -177,10 +178,11 @@ static void mapping_set(struct mapping *m, bool held)
 
 /* ---- revoke ---- */
 
-static void cut(struct mapping *m)
+static bool cut(struct mapping *m)
 {
     mapping_set(m, false);
     mapdb_cut(m, 0);
+    return true;
 }
 
 static void forget(struct mapping *m)
@@ -191,30 +193,14 @@ static void forget(struct mapping *m)
     slot_release(slot);
 }
 
-static void revoke_step(struct mapping *c)
-{
-    c = mapdb_victim(c);
-    if (!mapping_dying(c))
-        cut(c);
-    if (!mapdb_lift(c) && !mapdb_child(c))
-        forget(c);
-}
+static const struct revoker revoker = {cut, forget, NULL};
 
 /* Everything below m, and m itself if `self`. False: preempted. */
 static bool revoke(struct mapping *m, bool self)
 {
-    struct mapping *c;
+    unsigned seen = 0;
 
-    if (self && !mapping_dying(m))
-        cut(m);
-    for (unsigned step = 1; (c = mapdb_child(m)) != NULL; step++) {
-        revoke_step(c);
-        if (step % LIMIT_STEPS == 0 && sched_preempt())
-            return false;
-    }
-    if (self)
-        forget(m);
-    return true;
+    return walk_revoke(&revoker, m, self, &seen);
 }
 
 /* The next block below root, parents first; NULL: that was the last. */
@@ -259,7 +245,8 @@ static bool revoke_port(struct mapping *m, unsigned port, bool self)
             continue;
         }
         while ((c = mapdb_child_in(at, 1, port % IO_BLOCK)) != NULL) {
-            revoke_step(c);
+            if (!revoke(c, true))
+                return false;
             if (++step % LIMIT_STEPS == 0 && sched_preempt())
                 return false;
         }
@@ -280,23 +267,17 @@ enum room {
     ROOM_PREEMPTED,
 };
 
-static bool is_ancestor(const struct mapping *a, const struct mapping *m)
-{
-    for (; m; m = mapping_parent(m))
-        if (a == m)
-            return true;
-    return false;
-}
-
 /* What the receiver has at a place goes, if it may. A dying one may be an ancestor of m. */
 static enum room replace(struct mapping *there, struct mapping *m)
 {
     bool dying = mapping_dying(there);
+    int above;
 
     if (!dying && there->parent == kref(m))
         return ROOM_SAME;
-    if (!dying && is_ancestor(there, m))
-        return ROOM_NOTHING;
+    above = dying ? 0 : walk_is_ancestor(there, m);
+    if (above)
+        return above < 0 ? ROOM_PREEMPTED : ROOM_NOTHING;
     if (!revoke(there, true))
         return ROOM_PREEMPTED;
     return dying ? ROOM_AGAIN : ROOM_FREE;
@@ -305,6 +286,7 @@ static enum room replace(struct mapping *there, struct mapping *m)
 static enum room room_for_port(struct task *to, unsigned port, struct mapping *m)
 {
     struct mapping *block;
+    int above;
 
     if (!to->io)
         return ROOM_FREE;
@@ -315,8 +297,9 @@ static enum room room_for_port(struct task *to, unsigned port, struct mapping *m
     block = mapping_ptr(to->io->block[port / IO_BLOCK]);
     if (block->parent == kref(m))
         return ROOM_SAME;
-    if (is_ancestor(block, m))
-        return ROOM_NOTHING;
+    above = walk_is_ancestor(block, m);
+    if (above)
+        return above < 0 ? ROOM_PREEMPTED : ROOM_NOTHING;
     return revoke_port(block, port, true) ? ROOM_FREE : ROOM_PREEMPTED;
 }
 

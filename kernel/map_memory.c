@@ -132,6 +132,8 @@ static int free_entry(struct map_request *r, pte_t *s, uint64_t dst, unsigned le
             return err;
         if (tried && err) /* all mappings are gone: it is kernel-user memory */
             return ROOM_SMALLER;
+        if (!err)
+            ptab_trim(*e); /* references, if only kernel-user memory is in the table */
         err = make_room(r, dst, level, m, frame_of(value, level), rights_of(value));
         if (err != ROOM_MADE)
             return err;

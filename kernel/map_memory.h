@@ -53,6 +53,7 @@ static inline unsigned status_of(unsigned ad)
     return (ad & MAPPING_AD) >> 4;
 }
 
+extern const struct revoker memory_revoker;
 /* m and everything below it goes; *status: what all of them knew of accesses. False: preempted. */
 bool revoke_all(struct mapping *m, unsigned *status);
 

@@ -325,25 +325,24 @@ static struct mapping *after_list(const struct mapwalk *w, const struct mapping 
 
 bool mapwalk_move(struct mapwalk *w)
 {
-    struct mapping *at = w->at;
-    struct mapping *to = NULL;
+    struct mapping *at = w->at, *to;
 
     w->sub = 0;
-    if (!w->up)
+    if (!w->up) {
         to = at->child ? mapping_ptr(at->child) : after_list(w, at, &at->child);
-    w->up = !to;
-    if (!to) {
-        if (at == w->root) {
-            w->root = w->at = NULL;
-            return false;
-        }
-        if (!(at->next & MAPPING_END))
-            to = mapping_ptr(at->next);
-        else
-            to = after_list(w, mapping_ptr(at->parent), kptr(at->next & ~(kref_t)MAPPING_END));
-        w->up = !to;
+    } else if (at == w->root) {
+        w->root = w->at = NULL;
+        return false;
+    } else {
+        to = at->next & MAPPING_END ? after_list(w, mapping_ptr(at->parent),
+                                                 kptr(at->next & ~(kref_t)MAPPING_END))
+                                    : mapping_ptr(at->next);
+        if (!to)
+            w->at = mapping_ptr(at->parent);
     }
-    w->at = to ? to : mapping_ptr(at->parent);
+    if (to)
+        w->at = to;
+    w->up = !to;
     return true;
 }
 
@@ -357,31 +356,24 @@ void mapwalk_unregister(struct mapwalk *w)
 {
     struct mapwalk **p = &mapdb_walks;
 
-    while (*p != w)
+    while (*p && *p != w)
         p = &(*p)->next;
-    *p = w->next;
+    if (*p)
+        *p = w->next;
 }
 
 void mapdb_walks_leave(struct mapping *c)
 {
-    for (struct mapwalk *w = mapdb_walks; w; w = w->next) {
+    for (struct mapwalk *w = mapdb_walks, *next; w; w = next) {
+        next = w->next;
         if (w->root == c || w->from == c) {
             w->root = w->at = NULL;
+            mapwalk_unregister(w);
         } else if (w->at == c && w->from) {
             w->at = mapping_parent(c);
         } else if (w->at == c) {
             w->up = true;
             mapwalk_move(w);
-        }
-    }
-}
-
-void mapdb_walks_lift(struct mapping *c, struct mapping *g)
-{
-    for (struct mapwalk *w = mapdb_walks; w; w = w->next) {
-        if (!w->from && w->at == c && !w->up && w->root != c) {
-            w->at = g; /* g will stand before c */
-            w->sub = 0;
         }
     }
 }

@@ -23,28 +23,24 @@
  *     charged to the quota of who holds the mapping that they belong to.
  * M4  A mapping has a page-table entry (or slot) and vice versa; a MAPPING_DYING one keeps the
  *     place but translates nothing, and nothing can be mapped from it.
- * M5  Lifting moves a child into the very list in which its parent is, and only children of the
- *     parent's own level are lifted: same frame, same size, so the same part of the same
- *     grandparent. That list exists; lifting needs no memory and no search. Smaller children are
- *     revoked where they are (at most two levels down: 1 GiB, 2 MiB, 4 KiB).
+ * M5  A mapping that has children stays where it is, however long its revoke is interrupted: it
+ *     goes after everything below it. So whoever finds a mapping gone knows that all that
+ *     stemmed from it is gone, and whoever finds a dying one can finish what others began.
  *
- * M6  A preempted operation marks the mapping at which it began: MAPPING_HELD. What is below such
- *     a mapping goes before the mapping does; nothing is lifted past it. So when the operation
- *     finds its mapping gone, everything below is gone too.
+ * How everything below `root` is revoked (walk.c); between two steps anything may happen, other
+ * revokes included. top = root; a step:
  *
- * How everything below `root` is revoked; between two steps anything may happen (other revokes
- * included), so a preempted revoke begins again from (space, address). To take root away as
- * well: cut it, do this, forget it.
+ *     c = mapdb_child(top)
+ *     c, not dying:    cut it: clear its entry (or slot), flush the TLB for its address,
+ *                      mapdb_cut(): nothing can be mapped from it any more, what the entry knew
+ *                      of accesses is kept in the node
+ *     c:               top = c
+ *     none, top is not root:   top = parent of top, and top is forgotten: its place in the page
+ *                      table or capability table is freed, mapdb_remove()
+ *     none, top is root:       done
  *
- *   top = root
- *   step: mapdb_todo(root, &top, &c)
- *       CUT      old = ptab_clear(entry of c) (or the slot); flush the TLB for c's address;
- *                mapdb_cut(c, flags of old)   nothing can be mapped from c any more, A and D are
- *                                             remembered in the node
- *       FORGET   free the place in the page table or capability table;
- *                mapdb_remove(c, quota)       A and D go to the parent's record
- *       DONE     root keeps nothing held
- *   preempted:   root->parts |= MAPPING_HELD; when it goes on, top = root
+ * To take root away as well: cut it before, forget it afterwards. Who is preempted keeps `top`
+ * in a registered walk, which mapdb_remove() moves up when somebody else takes it away.
  */
 #pragma once
 
@@ -70,7 +66,6 @@ enum mapping_flags {
     MAPPING_DIRTY = 0x020,
     MAPPING_AD = MAPPING_ACCESSED | MAPPING_DIRTY,
     MAPPING_DYING = 0x040,    /* its entry is already cleared; children are being revoked */
-    MAPPING_HELD = 0x080,     /* a preempted operation began here: nothing is lifted past it (M6) */
     MAPPING_PARTIAL = 0x100,  /* its entry is a table, some parts may be gone (split.c) */
     MAPPING_FLAGS = 0xfff,
     /* What makes more of a mapping than a leaf that can go in one step. */
@@ -103,11 +98,6 @@ static inline unsigned mapping_level(const struct mapping *m)
 static inline bool mapping_dying(const struct mapping *m)
 {
     return m->parts & MAPPING_DYING;
-}
-
-static inline bool mapping_held(const struct mapping *m)
-{
-    return m->parts & MAPPING_HELD;
 }
 
 static inline bool mapping_partial(const struct mapping *m)
@@ -241,15 +231,6 @@ struct mapping *mapdb_child_over(struct mapping *m, uint64_t page);
  */
 unsigned mapdb_inherited(struct mapping *m, unsigned level, uint64_t page, bool reset);
 
-/* Which node to take away next so that `c` (NULL allowed) can go: c itself, or a smaller one
- * below it once c is dying. At most two levels down. */
-static inline struct mapping *mapdb_victim(struct mapping *c)
-{
-    while (c && c->parts >= KPAGE_SIZE && mapping_dying(c))
-        c = mapdb_first_in_parts(c);
-    return c;
-}
-
 /* c's entry has just been cleared; ad: what it said, MAPPING_ACCESSED | MAPPING_DIRTY. */
 static inline void mapdb_cut(struct mapping *c, unsigned ad)
 {
@@ -288,39 +269,11 @@ static inline struct mapwalk mapwalk_start(struct mapping *root)
 
 bool mapwalk_move(struct mapwalk *w);
 void mapwalk_register(struct mapwalk *w);
+/* (One whose root has gone is not registered any more.) */
 void mapwalk_unregister(struct mapwalk *w);
 
-/* c is about to go; g, its first child, is about to be lifted. Only when mapdb_walks. */
+/* c is about to go. Only when mapdb_walks. */
 void mapdb_walks_leave(struct mapping *c);
-void mapdb_walks_lift(struct mapping *c, struct mapping *g);
-
-/*
- * c is dying and has a parent: its first child of its own size moves up, in front of it, and is
- * now a child of c's parent. False: it has none. Never fails, constant time (M5).
- */
-static inline bool mapdb_lift(struct mapping *c)
-{
-    struct mapping *g;
-
-    kassert(mapping_dying(c) && c->parent);
-    if (!c->child)
-        return false;
-    g = mapping_ptr(c->child);
-    if (__builtin_expect(mapdb_walks != NULL, 0))
-        mapdb_walks_lift(c, g);
-    if (g->next & MAPPING_END) {
-        c->child = 0;
-    } else {
-        c->child = g->next;
-        mapping_ptr(g->next)->prev = kref(&c->child);
-    }
-    g->parent = c->parent;
-    g->prev = c->prev;
-    *(kref_t *)kptr(c->prev) = kref(g);
-    g->next = kref(c);
-    c->prev = kref(&g->next);
-    return true;
-}
 
 /* c is dying and has no children left: out of its list (if it has a parent, which inherits its
  * accessed and dirty), and freed. q: the quota that paid for it. */
@@ -334,37 +287,6 @@ static inline void mapdb_remove(struct mapping *c, struct quota *q)
         mapdb_leave(c);
     }
     slab_free(&mapping_slab, q, c);
-}
-
-/* What the next step of a revoke of all below `root` is. */
-enum mapdb_todo {
-    MAPDB_DONE,   /* nothing: there is nothing below root */
-    MAPDB_AGAIN,  /* nothing: the step was one in the database alone */
-    MAPDB_CUT,    /* clear the entry of *c, flush, mapdb_cut() */
-    MAPDB_FORGET, /* *c is dying and has no children: free its place, mapdb_remove() */
-};
-
-/* *top: where the revoke is at work: root in the beginning and after each preemption (M6). */
-static inline enum mapdb_todo mapdb_todo(struct mapping *root, struct mapping **top,
-                                         struct mapping **child)
-{
-    struct mapping *c = mapdb_child(*top);
-
-    *child = c;
-    if (!c) {
-        if (*top == root)
-            return MAPDB_DONE;
-        *child = *top;
-        *top = mapping_parent(*top);
-        return MAPDB_FORGET;
-    }
-    if (!mapping_dying(c))
-        return MAPDB_CUT;
-    if (c->parts >= KPAGE_SIZE || (mapping_held(c) && c->child)) {
-        *top = c; /* what is below it goes where it is */
-        return MAPDB_AGAIN;
-    }
-    return mapdb_lift(c) ? MAPDB_AGAIN : MAPDB_FORGET;
 }
 
 /*

@@ -156,9 +156,11 @@ enum walk_visit split_revoke(struct walk *k, unsigned *step)
 {
     struct mapping *m = k->at.at;
 
-    if (m == k->at.root && !k->self && !mapping_dying(m))
+    if (mapping_level(m) <= k->at.level)
+        return walk_revoke_visit(k, step);
+    if (k->at.up || (m == k->at.root && !k->self && !mapping_dying(m)))
         return WALK_ON;
-    if (mapping_level(m) > k->at.level && !mapping_dying(m) && clear_part(k, m, step)) {
+    if (!mapping_dying(m) && clear_part(k, m, step)) {
         k->seen |= status_of(m->parts);
         return WALK_ON;
     }
@@ -199,6 +201,8 @@ enum walk_visit split_downgrade(struct walk *k, unsigned *step)
     uint64_t end = page + mapping_pages(level);
     struct change c = {.rights = k->rights, .reset = k->rights == 0};
 
+    if (k->at.up)
+        return WALK_ON;
     if (entry && !whole && c.reset)
         ask_larger(k, m, page, &c);
     k->seen |= status_of(mapdb_inherited(m, level, page, k->rights == 0));

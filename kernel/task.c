@@ -217,13 +217,22 @@ no_space:
     return NULL;
 }
 
+/* Somebody may hold capabilities for the threads, so their own end may be far. */
 static enum reap reap_threads(struct task *t)
 {
+    struct thread *first;
+
     if (list_empty(&t->threads)) {
         t->reap_stage = STAGE_MEMORY;
         return REAP_MORE;
     }
-    thread_kill(container_of(t->threads.next, struct thread, in_task));
+    first = container_of(t->threads.next, struct thread, in_task);
+    if (first->state != THREAD_DEAD) {
+        thread_kill(first);
+        list_add(&t->threads, &first->in_task); /* until nobody waits for it any more */
+    } else if (!thread_tell_one(first)) {
+        list_del(&first->in_task);
+    }
     return REAP_MORE;
 }
 

@@ -155,13 +155,19 @@ static bool tell_one(struct link *queue)
     return true;
 }
 
+bool thread_tell_one(struct thread *t)
+{
+    return tell_one(&t->senders) || tell_one(&t->waiters) || gate_unbind_one(t);
+}
+
 static enum reap thread_reap(struct object *o)
 {
     struct thread *t = thread_of(o);
 
     thread_kill(t);
-    if (tell_one(&t->senders) || tell_one(&t->waiters) || gate_unbind_one(t))
+    if (thread_tell_one(t))
         return REAP_MORE;
+    list_del(&t->in_task); /* its task may have begun to do the same */
     return REAP_DONE;
 }
 

@@ -126,6 +126,8 @@ struct thread *thread_create(struct object *factory);
 int thread_bind(struct thread *t, struct task *task, uint64_t utcb_user);
 /* Out of every queue, partners told; DEAD. Bounded: its senders are told by the reaper. */
 void thread_kill(struct thread *t);
+/* One of those who queue for a dead thread, or one gate, learns of it; false: all have. */
+bool thread_tell_one(struct thread *t);
 /* End the IPC that t is blocked in, with an error code of enum l4_ipc_tcr_error_t. */
 void thread_abort_ipc(struct thread *t, unsigned send_error);
 /* Addresses outside user space become L4_USER_END, which faults. */

@@ -11,16 +11,10 @@
 #include "limits.h"
 #include "sched.h"
 
-/* Nobody watches each single step. */
-static inline bool unwatched(void)
-{
-    return !trace_on && !mapdb_walks;
-}
-
 /*
  * Leaves, from c on in its list, at most n; how many went. *status: what they knew of accesses.
  * The usual case of all that follows, in one piece: cut and forget, and the list is put right
- * once for all of them. Only when unwatched().
+ * once for all of them. Only when walk_unwatched().
  */
 static inline __attribute__((always_inline)) unsigned remove_leaves(struct mapping *c, unsigned n,
                                                                     unsigned *status)
@@ -98,56 +92,22 @@ static void forget(struct mapping *m)
     ptab_leave(e);
 }
 
-/* Everything below root; false: preempted. */
-static bool revoke_below(struct mapping *root)
+static unsigned leaves(struct mapping *c, unsigned n)
 {
-    bool fast = unwatched();
-    struct mapping *top = root, *c;
-    unsigned step = 0, status = 0;
+    unsigned status = 0;
 
-    for (;;) {
-        if (fast && (c = mapdb_child(top)) != NULL && mapping_leaf(c)) {
-            step += remove_leaves(c, LIMIT_STEPS - step, &status);
-        } else {
-            enum mapdb_todo todo = mapdb_todo(root, &top, &c);
-
-            step++;
-            if (todo == MAPDB_DONE)
-                break;
-            if (todo == MAPDB_CUT && !cut(c))
-                step = LIMIT_STEPS; /* as much as that */
-            else if (todo == MAPDB_FORGET)
-                forget(c);
-        }
-        if (step >= LIMIT_STEPS) {
-            step = 0;
-            if (mapdb_child(root) && sched_preempt()) {
-                root->parts |= MAPPING_HELD;
-                return false;
-            }
-            fast = unwatched();
-        }
-    }
-    root->parts &= ~(kref_t)MAPPING_HELD;
-    return true;
+    return remove_leaves(c, n, &status);
 }
+
+const struct revoker memory_revoker = {cut, forget, leaves};
 
 bool revoke_all(struct mapping *m, unsigned *status)
 {
-    if (mapping_leaf(m) && m->parent && unwatched()) {
+    if (mapping_leaf(m) && m->parent && walk_unwatched()) {
         remove_leaves(m, 1, status);
         return true;
     }
-    while (!mapping_dying(m) && !cut(m))
-        if (sched_preempt()) {
-            m->parts |= MAPPING_HELD;
-            return false;
-        }
-    if (!revoke_below(m))
-        return false;
-    *status |= status_of(m->parts);
-    forget(m);
-    return true;
+    return walk_revoke(&memory_revoker, m, true, status);
 }
 
 /* A walk over what is mapped from a part of m, or from all of it; rights L4_FPAGE_R: revoke. */
@@ -159,6 +119,7 @@ static int walk_part(struct unmap_request *u, struct mapping *m, unsigned level,
     k.at.page = page;
     k.rights = u->fp.raw & L4_FPAGE_RWX;
     k.visit = (k.rights & L4_FPAGE_R) ? split_revoke : split_downgrade;
+    k.revoker = &memory_revoker;
     return walk_run(&k, &u->status);
 }
 
@@ -179,10 +140,7 @@ static int unmap_whole(struct unmap_request *u, struct mapping *m)
     if (u->fp.raw & L4_FPAGE_R) {
         if ((u->mask & L4_FP_ALL_SPACES) || mapping_dying(m))
             return revoke_all(m, &u->status) ? 0 : MAP_PREEMPTED;
-        if (!revoke_below(m))
-            return MAP_PREEMPTED;
-        u->status |= status_of(m->parts);
-        return 0;
+        return walk_revoke(&memory_revoker, m, false, &u->status) ? 0 : MAP_PREEMPTED;
     }
     err = walk_part(u, m, mapping_level(m), 0);
     if (err)
@@ -261,7 +219,8 @@ static int unmap_split(struct unmap_request *u, uint64_t start, uint64_t end, ui
         return SPLIT_NONE;
     *size = (1UL << ptab_shift(level)) - (va & ((1UL << ptab_shift(level)) - 1));
     *size = *size < end - u->done ? *size : end - u->done;
-    if (around && ((*e & PTE_P) || mapping_held(around) || mapping_dying(around)))
+    /* A hole too, if somebody may be about to make it: whoever had the part from here goes. */
+    if (around && ((*e & PTE_P) || mapdb_walks || mapping_dying(around)))
         return unmap_leaf(u, around, va, level, size);
     return SPLIT_DONE;
 }
@@ -276,7 +235,7 @@ static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pag
 
     n = n < pages ? n : (unsigned)pages;
     n = n < steps ? n : steps;
-    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || !unwatched() || u->task->space.partials)
+    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || !walk_unwatched() || u->task->space.partials)
         return 0;
     for (i = 0; i < n; i++) {
         struct mapping *m, *c;

@@ -1,10 +1,10 @@
 /*
  * walk.c - long walks over the mapping database that survive preemption
  *
- * W1  A walk in a slot with an owner is registered (mapdb.h) unless it has ended.
+ * W1  A slot is in use exactly while its walk has a root; then the walk is registered (mapdb.h).
  * W2  A thread has at most one walk. One that was given up (its thread died) keeps its slot until
  *     the slots run out; then it is the oldest some day, and finished by whoever needs its slot.
- * W3  The root of a preempted walk is held: it goes after everything below it (M6 of mapdb.h).
+ * W3  A walk that takes away leaves nothing behind it that stems from its root (M5 of mapdb.h).
  */
 #include "walk.h"
 
@@ -12,9 +12,13 @@
 #include "limits.h"
 #include "map.h"
 #include "sched.h"
+#include "trace.h"
 
 static struct walk walks[LIMIT_WALKS];
 static uint32_t next_number;
+static const struct walk *running; /* the walk that the kernel is at */
+
+enum { NOBODY = ~0U };
 
 void walk_init(void)
 {
@@ -26,16 +30,24 @@ void walk_init(void)
 static void end(struct walk *k)
 {
     mapwalk_unregister(&k->at);
-    k->owner = 0;
+    k->at.root = NULL;
 }
 
+/* The walk of a thread; NULL: it has none. */
 static struct walk *walk_of(uint32_t owner)
 {
-    struct walk *k = walks;
+    for (struct walk *k = walks; k < walks + LIMIT_WALKS; k++)
+        if (k->at.root && k->owner == owner)
+            return k;
+    return NULL;
+}
 
-    while (k < walks + LIMIT_WALKS && k->owner != owner)
-        k++;
-    return k < walks + LIMIT_WALKS ? k : NULL;
+static struct walk *free_slot(void)
+{
+    for (struct walk *k = walks; k < walks + LIMIT_WALKS; k++)
+        if (!k->at.root)
+            return k;
+    return NULL;
 }
 
 static uint32_t current_id(void)
@@ -58,7 +70,11 @@ static int proceed(struct walk *k)
     unsigned step = 0;
 
     while (k->at.root) {
-        enum walk_visit v = k->at.up ? WALK_ON : k->visit(k, &step);
+        enum walk_visit v;
+
+        running = k;
+        v = k->visit(k, &step);
+        running = NULL;
 
         deposit(k);
         if (v == WALK_ON)
@@ -71,32 +87,41 @@ static int proceed(struct walk *k)
                 break;
         }
     }
-    if (!k->at.root)
-        return 0;
-    if (!k->at.from)
-        k->at.root->parts |= MAPPING_HELD;
-    return MAP_PREEMPTED;
+    if (k->at.root)
+        return MAP_PREEMPTED;
+    end(k);
+    return 0;
 }
 
-/* A slot: our own, a free one, or that of the oldest walk once it is finished. NULL: preempted. */
-static struct walk *slot(void)
+static void enter(struct walk *k)
+{
+    k->owner = current_id();
+    k->number = next_number++;
+    mapwalk_register(&k->at);
+}
+
+/* Our own slot or a free one. */
+static struct walk *easy_slot(void)
 {
     struct walk *k = walk_of(current_id());
 
     if (k)
         end(k);
-    else
-        k = walk_of(0);
+    return k ? k : free_slot();
+}
+
+/* The same, or that of the oldest walk once it is finished. NULL: preempted. */
+static struct walk *slot(void)
+{
+    struct walk *k = easy_slot();
+
     if (k)
         return k;
     k = walks;
     for (struct walk *o = walks; o < walks + LIMIT_WALKS; o++)
         if ((int32_t)(o->number - k->number) < 0)
             k = o;
-    if (proceed(k) == MAP_PREEMPTED)
-        return NULL;
-    end(k);
-    return k;
+    return proceed(k) == MAP_PREEMPTED ? NULL : k;
 }
 
 static struct walk *begin(const struct walk *what)
@@ -106,9 +131,7 @@ static struct walk *begin(const struct walk *what)
     if (!k)
         return NULL;
     *k = *what;
-    k->owner = current_id();
-    k->number = next_number++;
-    mapwalk_register(&k->at);
+    enter(k);
     return k;
 }
 
@@ -118,7 +141,7 @@ static struct walk *resumed(const struct walk *what)
     struct walk *k = walk_of(current_id());
 
     if (!k || k->at.root != what->at.root || k->at.from != what->at.from ||
-        k->at.page != what->at.page || k->at.level != what->at.level || k->visit != what->visit ||
+        k->revoker != what->revoker || k->at.page != what->at.page || k->at.level != what->at.level || k->visit != what->visit ||
         k->rights != what->rights || k->self != what->self || k->detached != what->detached)
         return NULL;
     return k;
@@ -136,22 +159,14 @@ int walk_run(const struct walk *what, unsigned *seen)
     r = proceed(k);
     *seen |= k->seen;
     k->seen = 0;
-    if (!r)
-        end(k);
     return r;
 }
 
 int walk_finish(void)
 {
     struct walk *k = walk_of(current_id());
-    int r;
 
-    if (!k || !k->detached)
-        return 0;
-    r = proceed(k);
-    if (!r)
-        end(k);
-    return r;
+    return k && k->detached ? proceed(k) : 0;
 }
 
 /* One step up. */
@@ -186,5 +201,93 @@ void walk_abandon(const struct thread *t)
     struct walk *k = walk_of(t->obj.id + 1);
 
     if (k)
-        end(k);
+        k->owner = NOBODY; /* half a revoke is not to be forgotten */
+}
+
+/* ---- revoke ---- */
+
+bool walk_unwatched(void)
+{
+    return !trace_on && !mapdb_walks;
+}
+
+enum walk_visit walk_revoke_visit(struct walk *k, unsigned *step)
+{
+    struct mapping *m = k->at.at;
+
+    if (m == k->at.root && !k->self)
+        return WALK_ON;
+    if (!k->at.up) {
+        if (mapping_dying(m) || k->revoker->cut(m))
+            return WALK_ON;
+        *step = LIMIT_STEPS; /* a piece of it was as much as that */
+        return WALK_HERE;
+    }
+    kassert(mapping_dying(m) && !mapdb_child(m));
+    if (m == k->at.root)
+        k->seen |= (m->parts & MAPPING_AD) >> 4;
+    k->revoker->forget(m); /* and the walk moves on */
+    return WALK_HERE;
+}
+
+/* Keep the place of a revoke that is preempted; if there is no slot it begins again at the root,
+ * and finds only what is left. */
+static void park(const struct walk *what, struct mapping *top)
+{
+    struct walk *k = running ? NULL : easy_slot();
+
+    if (!k)
+        return;
+    *k = *what;
+    k->at.at = top;
+    enter(k);
+}
+
+/* The same as the visits of a walk do, for as long as nobody interrupts. */
+static bool revoke_below(const struct walk *what)
+{
+    const struct revoker *r = what->revoker;
+    struct mapping *root = what->at.root, *top = root, *c;
+    bool fast = r->leaves && walk_unwatched();
+    unsigned step = 0;
+
+    while ((c = mapdb_child(top)) != NULL || top != root) {
+        if (c && fast && mapping_leaf(c)) {
+            step += r->leaves(c, LIMIT_STEPS - step);
+        } else if (!c) {
+            c = top;
+            top = mapping_parent(top);
+            r->forget(c);
+        } else if (mapping_dying(c) || r->cut(c)) {
+            top = c;
+        } else {
+            step = LIMIT_STEPS;
+        }
+        if (++step >= LIMIT_STEPS) {
+            step = 0;
+            if (sched_preempt()) {
+                park(what, top);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool walk_revoke(const struct revoker *r, struct mapping *m, bool self, unsigned *seen)
+{
+    struct walk what = {
+        .at = mapwalk_start(m), .visit = walk_revoke_visit, .revoker = r, .self = self};
+
+    if (__builtin_expect(mapdb_walks != NULL, 0) && !running && resumed(&what))
+        return walk_run(&what, seen) == 0;
+    while (self && !mapping_dying(m) && !r->cut(m))
+        if (sched_preempt())
+            return false;
+    if (!revoke_below(&what))
+        return false;
+    *seen |= (m->parts & MAPPING_AD) >> 4;
+    if (self)
+        r->forget(m);
+    return true;
 }

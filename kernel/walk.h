@@ -22,13 +22,34 @@ struct walk {
     struct mapwalk at;
     /* Deal with at.at, or with a bounded piece of it; *step: what that cost, see LIMIT_STEPS. */
     enum walk_visit (*visit)(struct walk *k, unsigned *step);
-    uint32_t owner;  /* id + 1 of the thread whose walk this is; 0: nobody's */
+    uint32_t owner;  /* id + 1 of the thread whose walk this is */
     uint32_t number; /* walks are numbered: the lowest is the oldest */
+    const struct revoker *revoker;
     unsigned rights; /* to be taken away; 0: read and reset accessed and dirty */
     unsigned seen;   /* L4_FPAGE_REFERENCED and _DIRTY, not yet given to the owner */
     bool self;       /* the root too, not only what is below */
     bool detached;   /* it finishes a system call that has been done otherwise */
 };
+
+/* How mappings of a kind are taken away. */
+struct revoker {
+    /* Clear the entry of m, mapdb_cut(). False: only a piece of it, it is not dying yet. */
+    bool (*cut)(struct mapping *m);
+    /* m is dying and has no children: free its place, mapdb_remove(). */
+    void (*forget)(struct mapping *m);
+    /* Take away at most n leaves, from c on in its list, in one go; how many. May be NULL. */
+    unsigned (*leaves)(struct mapping *c, unsigned n);
+};
+
+/*
+ * Take away all below m, and m itself if `self`. *seen collects what m knows of accesses in the
+ * end. True: all is gone; false: preempted, call again from where m was found.
+ */
+bool walk_revoke(const struct revoker *r, struct mapping *m, bool self, unsigned *seen);
+/* A step of that as part of a walk. */
+enum walk_visit walk_revoke_visit(struct walk *k, unsigned *step);
+/* Nobody watches each single step: no walk is under way, no trace is on. */
+bool walk_unwatched(void);
 
 /* Begin the walk that is described in *what (at, visit, rights, self, detached), or go on with it
  * if the current thread was preempted in it. 0: done; MAP_PREEMPTED: call again. *seen collects. */

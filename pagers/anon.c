@@ -146,7 +146,8 @@ static l4_umword_t block_of(l4_umword_t page)
     return page & ~(l4_umword_t)(BLOCK - 1);
 }
 
-/* All pages of the block around `page` in one superpage; nobody has one yet. False: not so. */
+/* All pages of the block around `page` in one superpage; nobody has one yet. False: not so; if
+ * memory or money is short, this dataspace does not try again. */
 static bool block_make(struct anon_ds *a, l4_umword_t page, l4_umword_t flag)
 {
     l4_umword_t first = block_of(page), at = first, *entry;
@@ -165,6 +166,7 @@ static bool block_make(struct anon_ds *a, l4_umword_t page, l4_umword_t flag)
         if (chunk)
             frames_give_run(&pool, chunk, BLOCK);
         frames_put(nodes, missing);
+        a->super = false;
         return false;
     }
     entry = index_make(&a->index, first, nodes);
@@ -184,54 +186,51 @@ static void block_split(struct anon_ds *a, l4_umword_t page)
 
 /* -------------------------------------------------------------------- pages */
 
-static __attribute__((noinline)) long page_make_with_nodes(struct anon_ds *a, l4_umword_t page,
-                                                           l4_umword_t flag, l4_umword_t **entry)
+static __attribute__((noinline)) l4_umword_t *page_make_with_nodes(struct anon_ds *a,
+                                                                   l4_umword_t page,
+                                                                   l4_umword_t flag)
 {
     void *frames[1 + INDEX_LEVELS_MAX];
     unsigned missing = index_missing(&a->index, page);
-    long err;
+    l4_umword_t *entry;
 
-    if (a->super && block_make(a, page, flag)) {
-        *entry = index_find(&a->index, page);
-        return 0;
-    }
-    if ((err = frames_get(frames, 1 + missing)) != 0)
-        return err;
-    if ((err = ds_charge(&a->ds, 1, missing)) != 0) {
+    if (a->super && block_make(a, page, flag))
+        return index_find(&a->index, page);
+    if (frames_get(frames, 1 + missing) != 0)
+        return NULL;
+    if (ds_charge(&a->ds, 1, missing) != 0) {
         frames_put(frames, 1 + missing);
-        return err;
+        return NULL;
     }
-    *entry = index_make(&a->index, page, frames + 1);
-    **entry = (l4_umword_t)frames[0] | flag;
-    return 0;
+    entry = index_make(&a->index, page, frames + 1);
+    *entry = (l4_umword_t)frames[0] | flag;
+    return entry;
 }
 
-static inline long page_make(struct anon_ds *a, l4_umword_t page, l4_umword_t flag,
-                             l4_umword_t **entry)
+static __attribute__((noinline)) l4_umword_t *page_make(struct anon_ds *a, l4_umword_t page,
+                                                        l4_umword_t *entry, l4_umword_t flag)
 {
     void *frame;
-    long err;
 
-    if (L4_UNLIKELY(!*entry || a->super))
-        return page_make_with_nodes(a, page, flag, entry);
+    if (L4_UNLIKELY(!entry || a->super))
+        return page_make_with_nodes(a, page, flag);
     if (!(frame = frame_get()))
-        return -L4_ENOMEM;
-    if (L4_UNLIKELY((err = ds_charge(&a->ds, 1, 0)) != 0)) {
+        return NULL;
+    if (L4_UNLIKELY(ds_charge(&a->ds, 1, 0) != 0)) {
         frames_give(&pool, frame);
-        return err;
+        return NULL;
     }
-    **entry = (l4_umword_t)frame | flag;
-    return 0;
+    *entry = (l4_umword_t)frame | flag;
+    return entry;
 }
 
-/* Find the page or make it; *entry is its word in the index. `flag` is set in a new entry. */
-static inline long page_get(struct anon_ds *a, l4_umword_t page, l4_umword_t flag,
-                            l4_umword_t **entry)
+/* The word of the page in the index; the page is made if need be. `flag` is set in a new entry.
+ * NULL: no memory (-L4_ENOMEM). */
+static inline l4_umword_t *page_get(struct anon_ds *a, l4_umword_t page, l4_umword_t flag)
 {
-    *entry = index_find(&a->index, page);
-    if (L4_LIKELY(*entry && **entry))
-        return 0;
-    return page_make(a, page, flag, entry);
+    l4_umword_t *entry = index_find(&a->index, page);
+
+    return L4_LIKELY(entry && *entry) ? entry : page_make(a, page, entry, flag);
 }
 
 static char *entry_frame(l4_umword_t entry)
@@ -318,22 +317,27 @@ static void nodes_drop(struct anon_ds *a, l4_umword_t first, l4_umword_t end)
 
 /* -------------------------------------------------------------------- the table */
 
+/* The page has neighbours in the same order: all of the dataspace, or its block. */
+static __attribute__((noinline)) void map_widen(const struct anon_ds *a, struct ds_page *page)
+{
+    l4_addr_t start = page->address & L4_SUPERPAGEMASK;
+
+    if (a->run)
+        ds_page_widen(page, a->run, a->run + (ds_pages(&a->ds) << L4_PAGESHIFT));
+    else
+        ds_page_widen(page, start, start + L4_SUPERPAGESIZE);
+}
+
 static long anon_map(struct dataspace *ds, l4_umword_t offset, struct ds_page *page)
 {
     struct anon_ds *a = anon_of(ds);
-    l4_umword_t *entry;
-    long err = page_get(a, offset >> L4_PAGESHIFT, 0, &entry);
+    const l4_umword_t *entry = page_get(a, offset >> L4_PAGESHIFT, 0);
 
-    if (L4_UNLIKELY(err != 0))
-        return err;
+    if (L4_UNLIKELY(!entry))
+        return -L4_ENOMEM;
     page->address = *entry & L4_PAGEMASK;
-    if (L4_UNLIKELY(*entry & ENTRY_SUPER)) {
-        l4_addr_t super = page->address & L4_SUPERPAGEMASK;
-
-        ds_page_widen(page, super, super + L4_SUPERPAGESIZE);
-    } else if (L4_UNLIKELY(a->run)) {
-        ds_page_widen(page, a->run, a->run + (ds_pages(ds) << L4_PAGESHIFT));
-    }
+    if (L4_UNLIKELY(a->run || (*entry & ENTRY_SUPER)))
+        map_widen(a, page);
     return 0;
 }
 
@@ -343,17 +347,18 @@ static long anon_allocate(struct dataspace *ds, l4_umword_t offset, l4_umword_t 
     struct anon_ds *a = anon_of(ds);
     l4_umword_t first = offset >> L4_PAGESHIFT;
     l4_umword_t end = (offset + size + L4_PAGESIZE - 1) >> L4_PAGESHIFT;
-    l4_umword_t pages = ds_pages(ds), page, *entry;
-    long err = 0;
+    l4_umword_t pages = ds_pages(ds), page = first;
+    bool failed;
 
-    for (page = first; page < end && err == 0; page++)
-        err = page_get(a, page, ENTRY_NEW, &entry);
+    while (page < end && page_get(a, page, ENTRY_NEW))
+        page++;
+    failed = page < end;
     first = block_of(first);
     end = block_of(end + BLOCK - 1) < pages ? block_of(end + BLOCK - 1) : pages;
-    if (err != 0) {
+    if (failed) {
         pages_drop(a, first, end, ENTRY_NEW);
         nodes_drop(a, first, end);
-        return err;
+        return -L4_ENOMEM;
     }
     for (page = first; index_next(&a->index, &page, end); page++)
         *index_find(&a->index, page) &= ~(l4_umword_t)ENTRY_NEW;
@@ -402,15 +407,14 @@ static long anon_copy_in(struct dataspace *ds, l4_umword_t offset, const void *f
                          l4_umword_t size)
 {
     const char *source = from;
-    l4_umword_t *entry;
-    long err;
 
     while (size > 0) {
         l4_umword_t in_page = offset & (L4_PAGESIZE - 1);
         l4_umword_t n = L4_PAGESIZE - in_page < size ? L4_PAGESIZE - in_page : size;
+        const l4_umword_t *entry = page_get(anon_of(ds), offset >> L4_PAGESHIFT, 0);
 
-        if ((err = page_get(anon_of(ds), offset >> L4_PAGESHIFT, 0, &entry)) != 0)
-            return err;
+        if (!entry)
+            return -L4_ENOMEM;
         memcpy(entry_frame(*entry) + in_page, source, n);
         offset += n;
         source += n;

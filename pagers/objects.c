@@ -233,6 +233,13 @@ static inline void uncount(struct ds_counts *c, l4_umword_t pages, l4_umword_t i
     c->index_frames -= index_frames;
 }
 
+/* What dead dataspaces still hold must not stand in the way. */
+static __attribute__((noinline)) long charge_after_gc(struct dataspace *ds, l4_umword_t pages,
+                                                      l4_umword_t index_frames)
+{
+    return manager_gc() ? ds_charge(ds, pages, index_frames) : -L4_ENOMEM;
+}
+
 long ds_charge(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames)
 {
     struct account *a = ds->account;
@@ -240,10 +247,8 @@ long ds_charge(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames
     if (pages + index_frames > ~0UL >> L4_PAGESHIFT)
         return -L4_ENOMEM;
     l4_umword_t bytes = (pages + index_frames) << L4_PAGESHIFT;
-    /* What dead dataspaces still hold must not stand in the way. */
-    while (L4_UNLIKELY(account_charge(a->quota, &a->used, bytes) != 0))
-        if (!manager_gc())
-            return -L4_ENOMEM;
+    if (L4_UNLIKELY(account_charge(a->quota, &a->used, bytes) != 0))
+        return charge_after_gc(ds, pages, index_frames);
     count(&ds->counts, pages, index_frames);
     count(&a->counts, pages, index_frames);
     count(&all_counts, pages, index_frames);

@@ -1,4 +1,4 @@
-"""benchrows.py - the rows of the benchmark: what they measure, what is due, what others reach
+"""benchrows.py - the rows of the benchmark: what they measure, what is due
 
 A figure is a number of executed instructions, or bytes where the name says so; smaller is better.
 Rows with must None are shown and recorded only. `limit` computes a row's own limit from the
@@ -14,7 +14,6 @@ class Row:
     text: str
     must: int | None = None
     goal: int | None = None
-    elsewhere: str = ""
     limit: object = None          # function of all rows -> must, for relative rows
     later: bool = False           # what it measures is not built yet: null
 
@@ -31,68 +30,50 @@ def plus_5_percent(name):
 
 KiB = 1024
 ROWS = (
-    Row("ipc_cross_0", "call + reply through a gate, different tasks, 0 words", 280, 180,
-        "Pistachio 190 (assembly), NOVA 284, seL4 456, Hedron 582"),
-    Row("ipc_cross_8", "the same, 8 words each way", 310, 200,
-        "Pistachio 224, NOVA 319, seL4 1727 (10 words)"),
-    Row("ipc_cross_63", "the same, 63 words", 450, 320,
-        "Pistachio 334, NOVA 599 (64 words), seL4 2250"),
-    Row("ipc_same_0", "the same in one task, 0 words", 270, 175,
-        "Pistachio 198, NOVA 264, seL4 452"),
-    Row("ipc_cap_1", "call that delegates one capability", 800, 600, "seL4 1584"),
-    Row("syscall_null", "cheapest system call", 60, 50, "NOVA 62, seL4 83, Pistachio 87"),
-    Row("invoke_min", "cheapest object invocation (cap_valid)", 150, 110,
-        "NOVA 145 (semaphore), seL4 533"),
-    Row("fault_1", "page fault, pager in another task maps 4 KiB, resumed", 1000, 750,
-        "Hedron 1512, NOVA 1516 (no mapping database), Pistachio 1724, seL4 2094, "
-        "Linux userfaultfd 11,400"),
+    Row("ipc_cross_0", "call + reply through a gate, different tasks, 0 words", 280, 180),
+    Row("ipc_cross_8", "the same, 8 words each way", 310, 200),
+    Row("ipc_cross_63", "the same, 63 words", 450, 320),
+    Row("ipc_same_0", "the same in one task, 0 words", 270, 175),
+    Row("ipc_cap_1", "call that delegates one capability", 800, 600),
+    Row("syscall_null", "cheapest system call", 60, 50),
+    Row("invoke_min", "cheapest object invocation (cap_valid)", 150, 110),
+    Row("fault_1", "page fault, pager in another task maps 4 KiB, resumed", 1000, 750),
     Row("fault_2_refault", "through region manager and dataspace manager, page present there",
-        1500, 1200, "seL4 3430, Linux userfaultfd 11,400"),
+        1500, 1200),
     Row("fault_2_fresh", "the same, fresh anonymous page (512 of these clear it); the mean, with "
-        "its share of requests for more memory", 2200, 1800,
-        "Linux in the kernel 2748, Linux userfaultfd 14,470"),
+        "its share of requests for more memory", 2200, 1800),
     Row("fault_hier", "through two pagers in two tasks, the page mapped on twice", 2000, 1600),
-    Row("fault_cow", "copy-on-write fault (512 of these copy)", 2800, 2300,
-        "Linux in the kernel 3917", later=True),
-    Row("map_4k", "l4_task_map, one 4 KiB page", 550, 400,
-        "seL4 781 (1654 with the capability copy)"),
-    Row("unmap_1", "l4_task_unmap of a page with one child", 500, 350,
-        "seL4 632, Pistachio 892, NOVA 906"),
-    Row("unmap_child", "each further child, in one task or in many: the worse", 80, 50,
-        "seL4 452, Pistachio 539"),
-    Row("lookup_1000", "unmap of the oldest of 1000 siblings", None, None,
-        "", limit=plus_5_percent("lookup_1")),
-    Row("lookup_1000_map", "map from the oldest of 1000 siblings", None, None, "",
+    Row("fault_cow", "copy-on-write fault (512 of these copy)", 2800, 2300, later=True),
+    Row("map_4k", "l4_task_map, one 4 KiB page", 550, 400),
+    Row("unmap_1", "l4_task_unmap of a page with one child", 500, 350),
+    Row("unmap_child", "each further child, in one task or in many: the worse", 80, 50),
+    Row("lookup_1000", "unmap of the oldest of 1000 siblings", None, None, limit=plus_5_percent("lookup_1")),
+    Row("lookup_1000_map", "map from the oldest of 1000 siblings", None, None,
         limit=plus_5_percent("lookup_1_map")),
-    Row("map_4m_4k", "map one 4 MiB flexpage of 4 KiB pages", 250000, 150000,
-        "seL4 0.80 M (page by page)"),
-    Row("unmap_4m_4k", "unmap it", 150000, 100000, "seL4 0.65 M (page by page)"),
+    Row("map_4m_4k", "map one 4 MiB flexpage of 4 KiB pages", 250000, 150000),
+    Row("unmap_4m_4k", "unmap it", 150000, 100000),
     Row("map_4m_2m", "map one 4 MiB flexpage of 2 MiB pages", 2200, 1600),
     Row("unmap_4m_2m", "unmap it", 700, 500),
     Row("map_4m_2m_after", "the same where 4 KiB pages have been before", 2200, 1600),
     Row("unmap_4m_2m_after", "unmap it", 700, 500),
-    Row("rm_attach", "l4re_rm_attach, 4 KiB, untouched", 1500, 1100, "Linux mmap 6645"),
+    Row("rm_attach", "l4re_rm_attach, 4 KiB, untouched", 1500, 1100),
     Row("rm_detach", "l4re_rm_detach of it", 1500, 1100),
-    Row("task_create", "task with a one-page UTCB area", 5500, 4200,
-        "seL4 8064; Linux vfork+exit+wait 52,335"),
-    Row("task_delete", "empty task deleted", 4000, 3000, "seL4 7326"),
-    Row("thread_start", "thread created, bound, started", 2500, 1500, "seL4 6900"),
-    Row("thread_delete", "thread deleted", 1200, 800, "seL4 2539"),
+    Row("task_create", "task with a one-page UTCB area", 5500, 4200),
+    Row("task_delete", "empty task deleted", 4000, 3000),
+    Row("thread_start", "thread created, bound, started", 2500, 1500),
+    Row("thread_delete", "thread deleted", 1200, 800),
     Row("touch_4k", "first touch of 64 MiB in sequence, 4 KiB pages, per MiB "
-        "(131,072 of these clear it)", 560000, 480000, "Linux 703 k"),
-    Row("touch_ahead", "the same with map-ahead", 230000, 190000, "", later=True),
-    Row("touch_2m", "the same with superpages", 136000, 133000, "Linux 148-282 k", later=True),
-    Row("lines_ipc_code", "64-byte lines of code touched by ipc_cross_0", 20, 12,
-        "Pistachio 12; NOVA 86; Linux userfaultfd 696"),
-    Row("lines_ipc_data", "64-byte lines of data touched by ipc_cross_0", 25, 17,
-        "Pistachio 17; NOVA 55; Linux userfaultfd 285"),
+        "(131,072 of these clear it)", 560000, 480000),
+    Row("touch_ahead", "the same with map-ahead", 230000, 190000, later=True),
+    Row("touch_2m", "the same with superpages", 136000, 133000, later=True),
+    Row("lines_ipc_code", "64-byte lines of code touched by ipc_cross_0", 20, 12),
+    Row("lines_ipc_data", "64-byte lines of data touched by ipc_cross_0", 25, 17),
     Row("lines_fault_code", "64-byte lines of code touched by fault_1", 80, 60),
     Row("lines_fault_data", "64-byte lines of data touched by fault_1", 60, 45),
     Row("bytes_thread", "bytes of kernel memory per thread", 2048, 1536),
     Row("bytes_task", "per empty task with a one-page UTCB area", 28672, 24832),
     Row("bytes_mapping", "per mapping of a 4 KiB page, page tables aside", 48, 40),
-    Row("kernel_text", "bytes of kernel code and constants", 80 * KiB, 64 * KiB,
-        "seL4 78 KB, Pistachio 82 KB"),
+    Row("kernel_text", "bytes of kernel code and constants", 80 * KiB, 64 * KiB),
     Row("longest_stretch", "longest stretch with interrupts off, 100,000 mappings of a page: the "
         "largest of the rows stretch_*", 20000, 5000),
 )

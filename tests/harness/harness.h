@@ -50,6 +50,8 @@ bool expect_equal(l4_umword_t seen, l4_umword_t wanted, const char *what, const 
 
 /* A free capability slot of the root task; emptied, with all derived from it, after the test. */
 l4_cap_idx_t slot_new(void);
+/* All of them, now: for tests that need more tasks than fit at once. */
+void slots_empty(void);
 
 enum {
     PRIO_HANDLER = 120,
@@ -163,6 +165,14 @@ struct probe probe_read(struct child *c, l4_addr_t address);
 struct probe probe_write(struct child *c, l4_addr_t address, l4_umword_t value);
 /* Calls the address, where there should be a `ret`. */
 struct probe probe_run(struct child *c, l4_addr_t address);
+
+/* What these do, for children that do more than that: refused is 1 when the access faulted. */
+struct touched {
+    l4_umword_t value, refused;
+};
+struct touched touch_read(l4_addr_t address, l4_umword_t unused);
+struct touched touch_write(l4_addr_t address, l4_umword_t value);
+struct touched touch_run(l4_addr_t address, l4_umword_t unused);
 
 void handler_start(void);
 extern l4_cap_idx_t handler_gate;

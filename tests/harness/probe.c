@@ -6,8 +6,6 @@
  */
 #include "harness.h"
 
-#include <abi/stats.h>
-
 l4_cap_idx_t handler_gate = 20UL << L4_CAP_SHIFT;
 static const l4_cap_idx_t handler_thread = 21UL << L4_CAP_SHIFT;
 
@@ -17,7 +15,7 @@ static char handler_stack[8192] __attribute__((aligned(16)));
 static volatile l4_umword_t last_fault;
 
 /* rdi address, rsi value; rax value read, rdx 1 = refused. */
-extern char touch_read[], touch_write[], touch_run[], touch_end[], touch_refused[];
+extern char touch_end[], touch_refused[];
 __asm__(".globl touch_read, touch_write, touch_run, touch_end, touch_refused\n"
         "touch_read:\n"
         "    mov %rsp, %r10\n"
@@ -40,9 +38,6 @@ __asm__(".globl touch_read, touch_write, touch_run, touch_end, touch_refused\n"
         "    mov $1, %edx\n"
         "    ret\n");
 
-struct touched {
-    l4_umword_t value, refused;
-};
 typedef struct touched (*touch_fn)(l4_addr_t address, l4_umword_t value);
 
 struct request {
@@ -59,12 +54,12 @@ static void do_touch(void *arg)
     r->result = r->touch(r->address, r->value);
 }
 
-static struct probe probe(struct child *c, void *touch, l4_addr_t address, l4_umword_t value)
+static struct probe probe(struct child *c, touch_fn touch, l4_addr_t address, l4_umword_t value)
 {
     static struct request r;
     struct probe p;
 
-    r = (struct request){(touch_fn)touch, address, value, {0, 0}};
+    r = (struct request){touch, address, value, {0, 0}};
     last_fault = 0;
     child_run(c, do_touch, &r);
     expect(c->finished);

@@ -42,7 +42,7 @@ l4_cap_idx_t slot_new(void)
     return (l4_cap_idx_t)slot_next++ << L4_CAP_SHIFT;
 }
 
-static void slots_empty(void)
+void slots_empty(void)
 {
     static const struct {
         unsigned first, order;

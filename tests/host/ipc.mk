@@ -2,8 +2,8 @@
 #
 # All of the kernel but what only a machine can do: machine.c and x86/ in this folder stand for it.
 kernel-on-host := machine.c host.c ../../libl4/common/buddy.c ../../libl4/common/fpage.c \
-    $(addprefix ../../kernel/,check.c $(filter-out main.c kip.c klog.c check.c nocheck.c boot/% x86/% \
-    ../%,$(kernel-y) $(kernel-small-y)))
+    $(addprefix ../../kernel/,check.c $(filter-out main.c kip.c klog.c check.c nocheck.c boot/% \
+    x86/% ../%,$(kernel-y) $(kernel-small-y)))
 host-y += test_ipc test_caps test_map test_split
 # syscall() is also a function of the C library; registers that fxrstor loads are not the test's.
 kernel-on-host-cflags := -Dsyscall=kernel_syscall -mgeneral-regs-only

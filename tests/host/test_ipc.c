@@ -522,6 +522,96 @@ TEST(random_threads_do_what_the_model_does)
     }
 }
 
-#define TESTS(X) X(random_threads_do_what_the_model_does)
+/* ---- what chance seldom does ---- */
+
+static void go_to(int i)
+{
+    for (unsigned n = 0; cpu0.current != threads[i]; n++) {
+        struct thread *t = cpu0.current;
+
+        CHECK(n < ALL);
+        (void)user_call(t, 0, L4_INVALID_CAP | L4_SYSF_WAIT, msgtag(0, 0, 0, 0), 0);
+    }
+}
+
+/* The thread object stays, somebody holds a capability for it: those who queue for it must not. */
+TEST(who_waits_for_a_thread_is_told_when_its_task_dies)
+{
+    uint64_t to0 = (SLOT_THREADS + 0) << L4_CAP_SHIFT;
+
+    test_seed = 1;
+    start(0);
+    user_call(threads[4], 0, to0 | L4_SYSF_SEND, msgtag(0, 1, 0, 0), 0);
+    CHECK(threads[4]->state == THREAD_SEND && cpu0.current->priority == 20);
+    go_to(2);
+    user_call(threads[2], 0, to0 | L4_SYSF_RECV, msgtag(0, 0, 0, 0), 0);
+    CHECK(threads[2]->state == THREAD_RECV_FROM);
+    machine_destroy(&tasks[0]->obj); /* with threads 0 and 3 */
+    CHECK(threads[0]->state == THREAD_DEAD && threads[0]->obj.refs > 0);
+    CHECK(threads[4]->state == THREAD_READY && threads[2]->state == THREAD_READY);
+    CHECK(threads[4]->utcb->tcr.error == L4_IPC_ENOT_EXISTENT);
+    CHECK(threads[2]->utcb->tcr.error == (L4_IPC_ENOT_EXISTENT | 1));
+    CHECK(gates[0]->thread == NULL && gates[3]->thread == NULL && check_all() == 0);
+    stop();
+}
+
+static uint64_t windows_left;
+
+static void preempt_at_one(void)
+{
+    if (windows_left && --windows_left == 0)
+        thread_abort_ipc(threads[4], L4_IPC_SETIMEOUT); /* as the tick does */
+}
+
+/* A call that was preempted and then cancelled leaves nothing behind for the next one. */
+TEST(a_cancelled_call_does_not_shorten_the_next_one)
+{
+    uint64_t *mr;
+    struct map_request r;
+
+    start(0);
+    go_to(IDLER);
+    for (uint64_t i = 0; i < 256; i++)
+        machine_pass(tasks[TASKS], SLOT_GATES, tasks[TASKS], 1024 + i, 15);
+    mr = threads[IDLER]->utcb->msg.mr;
+    mr[0] = L4_TASK_UNMAP_OP;
+    mr[1] = L4_FP_ALL_SPACES;
+    mr[2] = fpage_make(L4_FPAGE_OBJ, 1024UL << L4_CAP_SHIFT, 8, 15).raw;
+    host_window = preempt_at_one;
+    windows_left = 2;
+    user_call(threads[IDLER], 0, SLOT_TASK << L4_CAP_SHIFT | L4_SYSF_CALL,
+              msgtag(L4_PROTO_TASK, 3, 0, 0), 0);
+    CHECK(cpu0.current == threads[4] && threads[IDLER]->cont);
+    host_window = NULL;
+    mr = threads[4]->utcb->msg.mr;
+    mr[0] = L4_THREAD_EX_REGS_OP | L4_THREAD_EX_REGS_CANCEL;
+    mr[1] = mr[2] = ~0UL;
+    CHECK(cap_slot(tasks[TASKS], 1024UL << L4_CAP_SHIFT)->ref == 0);
+    machine_pass(tasks[TASKS], SLOT_THREADS + IDLER, tasks[1], 50, 15);
+    CHECK(user_invoke(threads[4], 50, L4_PROTO_THREAD, 3, 0) == 0);
+    user_call(threads[4], 0, L4_INVALID_CAP | L4_SYSF_WAIT, msgtag(0, 0, 0, 0), 0);
+    CHECK(cpu0.current == threads[IDLER]);
+    CHECK(threads[IDLER]->regs.rax == L4_MSGTAG_ERROR);
+    map_request_init(&r, tasks[TASKS], tasks[TASKS], 1024UL << L4_CAP_SHIFT,
+                     fpage_make(L4_FPAGE_OBJ, SLOT_GATES << L4_CAP_SHIFT, 0, 15).raw, 0,
+                     L4_WHOLE_ADDRESS_SPACE);
+    CHECK(map_run(&r) == 0 && r.mapped == 1);
+    mr = threads[IDLER]->utcb->msg.mr;
+    mr[0] = L4_TASK_UNMAP_OP;
+    mr[1] = L4_FP_ALL_SPACES;
+    mr[2] = fpage_make(L4_FPAGE_OBJ, 1024UL << L4_CAP_SHIFT, 8, 15).raw;
+    CHECK(user_invoke(threads[IDLER], SLOT_TASK, L4_PROTO_TASK, 3, 0) == 0);
+    for (uint64_t i = 0; i < 256; i++) {
+        const struct cap *c = cap_slot(tasks[TASKS], (1024 + i) << L4_CAP_SHIFT);
+
+        CHECK(!c || !c->ref);
+    }
+    stop();
+}
+
+#define TESTS(X)                                                                                  \
+    X(random_threads_do_what_the_model_does)                                                      \
+    X(who_waits_for_a_thread_is_told_when_its_task_dies)                                          \
+    X(a_cancelled_call_does_not_shorten_the_next_one)
 
 TEST_MAIN(leaks, TESTS)

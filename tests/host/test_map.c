@@ -284,7 +284,8 @@ static void compare(void)
         if (!m->used)
             continue;
         node = ptab_mapping(entry_of(i));
-        CHECK(mapping_parent(node) == (m->parent == NONE ? NULL : ptab_mapping(entry_of(m->parent))));
+        CHECK(mapping_parent(node) ==
+              (m->parent == NONE ? NULL : ptab_mapping(entry_of(m->parent))));
         CHECK(status_of(accessed_dirty(*entry_of(i))) == m->ad);
         CHECK(status_of(node->parts) == m->inherited);
     }

@@ -562,27 +562,6 @@ struct region *region_first_area(const struct region_map *map, l4_addr_t start, 
     return n && n->start < end ? n : NULL;
 }
 
-static unsigned highest_bit(l4_addr_t x)
-{
-    return 63 - (unsigned)__builtin_clzl(x);
-}
-
-unsigned region_window(const struct region *r, l4_addr_t addr, l4_addr_t *base)
-{
-    /* A flexpage around addr lies in the region if it holds neither the byte before the region nor
-     * the one behind it: its order is at most the highest bit in which addr differs from them. */
-    unsigned order = highest_bit(addr ^ r->end);
-    unsigned below = highest_bit(addr ^ (r->start - 1));
-    l4_addr_t shift = r->start - r->offset;
-
-    if (below < order)
-        order = below;
-    if (shift && (unsigned)__builtin_ctzl(shift) < order)
-        order = (unsigned)__builtin_ctzl(shift);
-    *base = addr & ~((1UL << order) - 1);
-    return order;
-}
-
 /* ---------------------------------------------------------------- the invariants */
 
 static bool node_ok(const struct region *n)

@@ -137,8 +137,23 @@ struct region *region_first_area(const struct region_map *map, l4_addr_t start, 
 /*
  * Order and base of the largest flexpage that holds `addr`, lies in the region, and agrees with the
  * dataspace: base and its offset in the dataspace are both multiples of its size. At least a page.
+ *
+ * It lies in the region if it holds neither the byte before the region nor the one behind it: its
+ * order is at most the highest bit in which addr differs from them.
  */
-unsigned region_window(const struct region *r, l4_addr_t addr, l4_addr_t *base);
+static inline unsigned region_window(const struct region *r, l4_addr_t addr, l4_addr_t *base)
+{
+    unsigned order = 63 - (unsigned)__builtin_clzl(addr ^ r->end);
+    unsigned below = 63 - (unsigned)__builtin_clzl(addr ^ (r->start - 1));
+    l4_addr_t shift = r->start - r->offset;
+
+    if (below < order)
+        order = below;
+    if (shift && (unsigned)__builtin_ctzl(shift) < order)
+        order = (unsigned)__builtin_ctzl(shift);
+    *base = addr & ~((1UL << order) - 1);
+    return order;
+}
 
 /* Where `addr` lies in the dataspace, bytes. */
 static inline l4_addr_t region_offset(const struct region *r, l4_addr_t addr)

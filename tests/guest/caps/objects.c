@@ -51,7 +51,8 @@ static void utcb_must_be_kernel_user_memory(void)
 
 static void control_needs_rights(void)
 {
-    l4_cap_idx_t thread = thread_new(), task = task_new(), weak = slot_new(), weak_task = slot_new();
+    l4_cap_idx_t thread = thread_new(), task = task_new(), weak = slot_new();
+    l4_cap_idx_t weak_task = slot_new();
     l4_utcb_t *u = l4_utcb();
 
     map_cap(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP, thread, weak, L4_CAP_FPAGE_RW);

@@ -16,8 +16,10 @@ CODE(breakpoint, "int3\nbreakpoint_at:\n");
 CODE(interrupt80, "interrupt80_at: int $0x80\n");
 CODE(interrupt_timer, "interrupt_timer_at: int $0x20\n");
 CODE(noncanonical_read, "mov $0x800000000000, %rax; noncanonical_read_at: mov (%rax), %rax\n");
-CODE(noncanonical_write, "mov $0xdead000000000000, %rax; noncanonical_write_at: mov %eax, (%rax)\n");
-CODE(noncanonical_stack, "mov %rsp, %r12; mov $0x800000000008, %rsp; noncanonical_stack_at: push %rax\n");
+CODE(noncanonical_write, "mov $0xdead000000000000, %rax\n"
+     "noncanonical_write_at: mov %eax, (%rax)\n");
+CODE(noncanonical_stack, "mov %rsp, %r12; mov $0x800000000008, %rsp\n"
+     "noncanonical_stack_at: push %rax\n");
 CODE(halt, "halt_at: hlt\n");
 CODE(cli, "cli_at: cli\n");
 CODE(sti, "sti_at: sti\n");

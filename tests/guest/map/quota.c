@@ -106,7 +106,8 @@ static void parts_are_paid_by_who_has_the_superpage(void)
 
 static void death_returns_everything(void)
 {
-    l4_cap_idx_t factory = factory_of(500000), task = task_from(factory), other = task_from(factory);
+    l4_cap_idx_t factory = factory_of(500000);
+    l4_cap_idx_t task = task_from(factory), other = task_from(factory);
     l4_umword_t before = counter(other, L4_DBG_CNT_KMEM_USED);
     l4_cap_idx_t third;
 

@@ -173,6 +173,21 @@ static void knowledge_survives(void)
     expect_eq(unmap(L4_BASE_TASK_CAP, pool + 0x1000, 12, 0, ALL) & DIRTY, DIRTY);
 }
 
+/* Also from below the one that is taken away. */
+static void knowledge_passes_the_middle(void)
+{
+    struct child *c = child_new();
+    l4_cap_idx_t a = task_new(), b = task_new();
+
+    pool_map(a, 0x1000, 12, PLACE, L4_FPAGE_RW);
+    move(b, a, PLACE, 12, PLACE, L4_FPAGE_RW);
+    move(c->task, b, PLACE, 12, PLACE, L4_FPAGE_RW);
+    probe_write(c, PLACE + 16, 1);
+    expect_eq(unmap(b, PLACE, 12, L4_FPAGE_RWX, ALL), REF | DIRTY);
+    expect_eq(unmap(a, PLACE, 12, 0, OTHERS) & DIRTY, DIRTY);
+    expect_eq(unmap(a, PLACE, 12, 0, ALL), 0);
+}
+
 /* A write of another task lets its page be dirty, not its neighbour. */
 static void knowledge_is_per_page(void)
 {
@@ -275,6 +290,119 @@ static void no_stale_translation(void)
     spy_stop = true;
 }
 
+/* ---- in one's own space: what the TLB has just learnt must be forgotten ---- */
+
+struct own {
+    struct touched before, after, write_before, write_after;
+    long err;
+};
+
+static l4_msgtag_t own_unmap(l4_addr_t at, unsigned order, unsigned rights)
+{
+    return l4_task_unmap(CHILD_TASK, l4_fpage(at, order, (unsigned char)rights), ALL);
+}
+
+static void take_all(void *arg)
+{
+    struct own *o = arg;
+
+    o->before = touch_read(PLACE, 0);
+    o->err = l4_error(own_unmap(PLACE, 12, L4_FPAGE_RWX));
+    o->after = touch_read(PLACE, 0);
+}
+
+static void take_write(void *arg)
+{
+    struct own *o = arg;
+
+    o->write_before = touch_write(PLACE + 16, 1);
+    o->err = l4_error(own_unmap(PLACE, 12, L4_FPAGE_W));
+    o->before = touch_read(PLACE, 0);
+    o->write_after = touch_write(PLACE + 16, 2);
+}
+
+static void take_superpage(void *arg)
+{
+    struct own *o = arg;
+
+    o->before = touch_read(PLACE + 0x5000, 0);
+    o->err = l4_error(own_unmap(PLACE, 21, L4_FPAGE_RWX));
+    o->after = touch_read(PLACE + 0x5000, 0);
+}
+
+static void give_away(void *arg)
+{
+    struct own *o = arg;
+
+    o->before = touch_read(PLACE, 0);
+    o->err = l4_error(l4_task_map(CHILD_TASK, CHILD_TASK, l4_fpage(PLACE, 12, L4_FPAGE_RW),
+                                  l4_map_control(PLACE2, 0, L4_MAP_ITEM_GRANT)));
+    o->after = touch_read(PLACE, 0);
+    o->write_after = touch_read(PLACE2, 0);
+}
+
+static void map_another(void *arg)
+{
+    struct own *o = arg;
+
+    o->before = touch_read(PLACE, 0);
+    o->err = l4_error(l4_task_map(CHILD_TASK, CHILD_TASK, l4_fpage(PLACE + KIB4, 12, L4_FPAGE_RW),
+                                  l4_map_control(PLACE, 0, 0)));
+    o->after = touch_read(PLACE, 0);
+}
+
+static struct own own_space(void (*what)(void *), unsigned order)
+{
+    static struct own o;
+    struct child *c = child_new();
+
+    memset(&o, 0, sizeof(o));
+    pool_map(c->task, 0, order, PLACE, L4_FPAGE_RW);
+    child_run(c, what, &o);
+    expect(c->finished);
+    expect_eq(o.err, 0);
+    return o;
+}
+
+static void own_translations(void)
+{
+    struct own o = own_space(take_all, 12);
+
+    expect(!o.before.refused && o.after.refused);
+    o = own_space(take_write, 12);
+    expect(!o.write_before.refused && !o.before.refused && o.write_after.refused);
+    o = own_space(take_superpage, 21);
+    expect(!o.before.refused && o.after.refused);
+    o = own_space(give_away, 12);
+    expect(!o.before.refused && o.after.refused && !o.write_after.refused);
+    expect_eq(o.write_after.value, 0);
+    o = own_space(map_another, 13);
+    expect(!o.before.refused && !o.after.refused);
+    expect_eq(o.before.value, 0);
+    expect_eq(o.after.value, KIB4);
+}
+
+/* Accessed and dirty that were reset are set again, though the TLB has the page. */
+static void reset_and_again(void *arg)
+{
+    struct own *o = arg;
+
+    touch_write(PLACE + 16, 1);
+    own_unmap(PLACE, 12, 0);
+    o->before.value = l4_utcb()->msg.mr[0] & 15;
+    touch_write(PLACE + 16, 2);
+    o->err = l4_error(own_unmap(PLACE, 12, 0));
+    o->after.value = l4_utcb()->msg.mr[0] & 15;
+}
+
+static void own_accesses(void)
+{
+    struct own o = own_space(reset_and_again, 12);
+
+    expect_eq(o.before.value, REF | DIRTY);
+    expect_eq(o.after.value, REF | DIRTY);
+}
+
 const struct test unmap_tests[] = {
     {"unmap takes from the others, or from all", others_or_all},
     {"revoking R takes the page", revoking_r_takes_the_page},
@@ -285,10 +413,13 @@ const struct test unmap_tests[] = {
     {"61 flexpages in one call, each with its own answer", batch},
     {"rights 0 reads accessed and dirty and resets them", accessed_and_dirty},
     {"what a removed mapping knew, its parents know", knowledge_survives},
+    {"what a mapping below it knew, too", knowledge_passes_the_middle},
     {"accessed and dirty are per page", knowledge_is_per_page},
     {"a chain of 300 mappings is cut in the middle, then at the root", chains},
     {"a fan of 600 mappings loses one, then all", fans},
     {"the death of a task takes what was mapped from it", death_of_a_task},
     {"no old translation is used after a change", no_stale_translation},
+    {"nor in the space of the one who made the change", own_translations},
+    {"accesses after a reset are seen, though the page was just used", own_accesses},
     {NULL, NULL},
 };
