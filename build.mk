@@ -59,11 +59,12 @@ ifeq ($(MODE),debug)
 cflags-common += -DQUIRE_CHECKS=1
 else ifeq ($(MODE),release)
 cflags-common += -DQUIRE_RELEASE=1
-frame-pointer-kernel := -fomit-frame-pointer
+
+cflags-release := -fomit-frame-pointer
 else
 $(error MODE is debug or release, not $(MODE))
 endif
-cflags-kernel := $(cflags-common) $(frame-pointer-kernel) -Werror -mcmodel=kernel -mno-red-zone \
+cflags-kernel := $(cflags-common) $(cflags-release) -Werror -mcmodel=kernel -mno-red-zone \
     -mgeneral-regs-only -ffunction-sections \
     -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
 # Programs start threads with any stack pointer, as L4Re's examples do: code that needs 16 aligns.
@@ -154,9 +155,10 @@ ifneq ($(kernel-y),)
 $(eval $(call compile-set,kernel,kernel/,$(kernel-y),$(CC) $(cflags-kernel)))
 $(eval $(call compile-set,kernel-small,kernel/,$(kernel-small-y),$(CC) $(cflags-kernel) -Os))
 $(O)/kernel.elf: $(call objects,kernel,$(kernel-y)) $(call objects,kernel-small,$(kernel-small-y)) \
-    kernel/x86/kernel.ld build.mk $(O)/obj/kernel/list $(O)/obj/kernel-small/list
+    kernel/x86/kernel.ld kernel/x86/order.txt build.mk $(O)/obj/kernel/list $(O)/obj/kernel-small/list
 	$(call say,LINK,$@)
-	$(Q)$(LD) $(ldflags) --gc-sections -T kernel/x86/kernel.ld -e boot_start -o $@ $(filter %.o,$^)
+	$(Q)$(LD) $(ldflags) --gc-sections --symbol-ordering-file=kernel/x86/order.txt \
+	    --no-warn-symbol-ordering -T kernel/x86/kernel.ld -e boot_start -o $@ $(filter %.o,$^)
 # GRUB wants a virtual entry address and translates it; QEMU's -kernel (multiboot 1) wants a 32-bit
 # file and jumps to the entry as it stands, so there it is the physical one.
 $(O)/kernel.elf32: $(O)/kernel.elf
@@ -344,7 +346,6 @@ json-unit = {"directory": "$(CURDIR)", "file": "$(word 1,$(1))", "output": "$(wo
 "command": "$($(word 3,$(1))) -c -o $(word 2,$(1)) $(word 1,$(1))"}
 comma := ,
 define newline
-
 
 endef
 compile_commands.json: $(O)/compile_commands.json

@@ -59,6 +59,15 @@ void map_request_init(struct map_request *r, struct task *from, struct task *to,
     r->mapped = 0;
     if (type == L4_FPAGE_IO) {
         ports_meet(r, base, order, window_base >> unit, window_order);
+    } else if (order <= window_order && window_order < L4_WHOLE_ADDRESS_SPACE &&
+               type == L4_FPAGE_MEMORY) {
+        /* The rule where the receiver's window is the larger one. */
+        window_base = window_base >> window_order << window_order;
+        hot_spot &= (1UL << window_order) - 1;
+        r->src = base >> order << order;
+        r->dst = window_base + (hot_spot >> order << order);
+        r->order = order;
+        r->empty = order < L4_PAGESHIFT || !(r->rights & L4_FPAGE_R);
     } else if (window_order < L4_WHOLE_ADDRESS_SPACE || order == L4_WHOLE_ADDRESS_SPACE) {
         meet(r, base, order, window_base >> unit, window_order, hot_spot);
     } else {

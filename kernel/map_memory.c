@@ -267,23 +267,36 @@ static NOINLINE int map_range(struct map_request *r)
     return err;
 }
 
+static NOINLINE int map_page_failed(struct map_request *r, struct mapping *m, pte_t *d)
+{
+    if (m)
+        mapping_delete(m, r->to->space.quota);
+    ptab_trim(d);
+    return -L4_ENOMEM;
+}
+
+/* Which small page of a leaf of a level an address lies in, as an offset. */
+static const uint32_t offset_mask[] = {0, 0, 0x1ff000, 0x3ffff000};
+
 /* One small page into an empty entry, both tables at hand or not: what most messages and faults
  * ask for; what is not that simple is left to map_range(). */
 static NOINLINE int map_page(struct map_request *r)
 {
     struct space *to = &r->to->space;
     struct mapping *m, *parent;
+    uint64_t offset;
     unsigned level;
+    kref_t *list;
     pte_t *s, *d;
     struct ptab_run run;
 
     if (r->src >= L4_USER_END || r->dst >= L4_USER_END)
         return map_range(r);
     s = ptab_find_near(&r->from->space, r->src, &level);
-    if (!s || level != 1 || !(*s & PTE_P))
+    if (!s || !(*s & PTE_P))
         return map_range(r);
     parent = ptab_mapping(s);
-    if (!parent) /* kernel-user memory */
+    if (!parent) /* kernel-user memory, or part of a split mapping */
         return map_range(r);
     d = ptab_near(to, r->dst);
     if (!d || !kmem_desc(d)->nodes) {
@@ -294,15 +307,17 @@ static NOINLINE int map_page(struct map_request *r)
     run = ptab_run(d);
     if (*d || run.nodes[0])
         return map_range(r);
+    offset = r->src & offset_mask[level];
     m = mapping_new(to->quota, 1 | MAPPING_MEMORY);
-    if (!m) {
-        ptab_trim(d);
-        return -L4_ENOMEM;
-    }
+    list = &parent->child;
+    if (level > 1 && m)
+        list = mapdb_list_in_parts(parent, 1, offset >> L4_PAGESHIFT, r->from->space.quota);
+    if (!m || !list)
+        return map_page_failed(r, m, d);
     m->entry = kref(d);
-    mapdb_link(&parent->child, parent, m);
-    ptab_run_put(&run, 0, (*s & r->keep) | r->add, m);
-    trace(L4_TRACE_MAP, r->dst | L4_PAGESHIFT, *s & PTE_FRAME, r->to->obj.id);
+    mapdb_link(list, parent, m);
+    ptab_run_put(&run, 0, ((*s & r->keep) | r->add) + offset, m);
+    trace(L4_TRACE_MAP, r->dst | L4_PAGESHIFT, (*s & PTE_FRAME) + offset, r->to->obj.id);
     r->to->pages_mapped++;
     r->mapped++;
     r->done = r->end;

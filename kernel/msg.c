@@ -142,7 +142,7 @@ static int item_transfer(struct thread *from, struct thread *to, struct thread *
         item_result(to, mr, base, 0, L4_ITEM_RET_NOTHING, 0);
         return 0;
     }
-    w = window_of(to, type, window_number(mrs, i));
+    w = window_of(to, type, i ? window_number(mrs, i) : 0);
     if (!w.given)
         return L4_IPC_SEMSGCUT;
     if (w.type != type) {

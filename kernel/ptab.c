@@ -55,6 +55,7 @@ int ptab_create(struct space *s, struct quota *q)
     mmu_copy_kernel_half(s->root);
     s->root_phys = mmu_phys(s->root);
     s->last = NULL;
+    s->big = NULL;
     return 0;
 }
 
@@ -87,6 +88,19 @@ pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level)
     pte_t *e = ptab_slot(s, va, level);
 
     return (*e & PTE_P) || ptab_mapping(e) ? e : NULL;
+}
+
+pte_t *ptab_find_remember(struct space *s, uint64_t va, unsigned *level)
+{
+    pte_t *e = ptab_find(s, va, level);
+
+    if (e && *level == 1) {
+        ptab_remember(s, e);
+    } else if (e && *level == 2) {
+        s->big = e;
+        s->big_base = va >> 21;
+    }
+    return e;
 }
 
 /* The first entry in use from index i on; PTAB_ENTRIES: none. */
@@ -234,6 +248,8 @@ void ptab_prune(struct kpage *d, pte_t *e)
             return;
         if (s->last == table)
             s->last = NULL;
+        if (s->big && s->big - ptab_index(s->big) == table)
+            s->big = NULL;
         e = kptr(d->up);
         pte_store(e, 0);
         mmu_flush_page(s, va);
@@ -325,7 +341,8 @@ static bool table_ok(const struct space *s, const pte_t *table, unsigned level, 
         live += (table[i] & PTE_P) || (nodes && nodes[i]);
         hint += nodes && nodes[i];
     }
-    return live == d->live && hint == d->hint && own == d->pages && (live || !up) && !nodes == !hint;
+    return live == d->live && hint == d->hint && own == d->pages && (live || !up) &&
+           !nodes == !hint;
 }
 
 /* The next table of a level at or after *va: NULL: no more. */

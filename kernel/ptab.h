@@ -22,7 +22,7 @@
  *     of any size can be entered.
  * T4  Tables and references are charged to the space's quota.
  * T5  A table is out of the tree and the TLBs know it before its memory is used again.
- * T6  space.last is NULL or a table of the space.
+ * T6  space.last is NULL or a table of the space, space.big NULL or an entry in one.
  */
 #pragma once
 
@@ -58,9 +58,11 @@ struct space {
     uint64_t root_phys;  /* for CR3 */
     struct quota *quota; /* pays for tables and mapping nodes */
     uint32_t id;
-    uint32_t partials;   /* superpage mappings that have been split (split.c) */
+    uint32_t partials;  /* superpage mappings that have been split (split.c) */
     pte_t *last;        /* the table of small pages that was last reached, or NULL */
     uint64_t last_base; /* the first address that it translates >> 21 */
+    pte_t *big;         /* the entry of 2 MiB that was last found, or NULL */
+    uint64_t big_base;  /* its address >> 21 */
 };
 
 #include "x86/mmu.h"
@@ -177,18 +179,22 @@ static inline pte_t *ptab_near(const struct space *s, uint64_t va)
     return va >> 21 == s->last_base && s->last ? &s->last[va >> 12 & (PTAB_ENTRIES - 1)] : NULL;
 }
 
+/* A walk, remembering what it comes to. */
+pte_t *ptab_find_remember(struct space *s, uint64_t va, unsigned *level);
+
 static inline pte_t *ptab_find_near(struct space *s, uint64_t va, unsigned *level)
 {
     pte_t *e = ptab_near(s, va);
 
-    if (!e) {
-        e = ptab_find(s, va, level);
-        if (e && *level == 1)
-            ptab_remember(s, e);
-        return e;
+    if (e) {
+        *level = 1;
+        return (*e & PTE_P) || ptab_mapping(e) ? e : NULL;
     }
-    *level = 1;
-    return (*e & PTE_P) || ptab_mapping(e) ? e : NULL;
+    if (s->big && va >> 21 == s->big_base && (*s->big & (PTE_P | PTE_PS)) == (PTE_P | PTE_PS)) {
+        *level = 2;
+        return s->big;
+    }
+    return ptab_find_remember(s, va, level);
 }
 
 /*

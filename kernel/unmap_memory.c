@@ -11,13 +11,38 @@
 #include "limits.h"
 #include "sched.h"
 
+#define NOINLINE __attribute__((noinline))
+
+/* An entry with a leaf beside it is emptied; what it said. */
+static inline __attribute__((always_inline)) pte_t take_entry(pte_t *e, struct space *s,
+                                                              uint64_t loaded)
+{
+    pte_t old = *e;
+
+    pte_store(e, 0);
+    if (__builtin_expect(s->root_phys == loaded, 0))
+        mmu_invlpg(ptab_va(e));
+    task_of_space(s)->pages_unmapped++;
+    return old;
+}
+
+/* And its place is free. d: of the table that e is in. */
+static inline __attribute__((always_inline)) void free_place(struct kpage *d, pte_t *e)
+{
+    kref_t *nodes = kptr(d->nodes);
+
+    nodes[ptab_index(e)] = 0;
+    d->live--;
+    if (__builtin_expect(!--d->hint, 0))
+        ptab_prune(d, e);
+}
+
 /*
- * Leaves, from c on in its list, at most n; how many went. *status: what they knew of accesses.
- * The usual case of all that follows, in one piece: cut and forget, and the list is put right
- * once for all of them. Only when walk_unwatched().
+ * Leaves, from c on in its list, at most n; how many went. *knew: their flags and those of their
+ * entries. Cut and forget in one go, and the list is put right once for all of them. Only when
+ * walk_unwatched().
  */
-static inline __attribute__((always_inline)) unsigned remove_leaves(struct mapping *c, unsigned n,
-                                                                    unsigned *status)
+static inline unsigned remove_leaves(struct mapping *c, unsigned n, kref_t *knew)
 {
     struct mapping *parent = mapping_ptr(c->parent);
     kref_t *word = kptr(c->prev), next, parts = 0;
@@ -29,25 +54,17 @@ static inline __attribute__((always_inline)) unsigned remove_leaves(struct mappi
         pte_t *e = kptr(c->entry);
         struct kpage *d = kmem_desc(e);
         struct space *s = kptr(d->owner);
-        kref_t *nodes = kptr(d->nodes);
 
-        seen |= *e;
-        pte_store(e, 0);
-        if (__builtin_expect(s->root_phys == loaded, 0))
-            mmu_invlpg(ptab_va(e));
-        task_of_space(s)->pages_unmapped++;
+        seen |= take_entry(e, s, loaded);
         parts |= c->parts;
         next = c->next;
         slab_free_sized(&mapping_slab, s->quota, c, sizeof(*c));
-        nodes[ptab_index(e)] = 0;
-        d->live--;
-        if (__builtin_expect(!--d->hint, 0))
-            ptab_prune(d, e);
+        free_place(d, e);
         c = mapping_ptr(next);
     } while (++i < n && !(next & MAPPING_END) && mapping_leaf(c));
     parts |= accessed_dirty(seen);
     parent->parts |= parts & MAPPING_AD;
-    *status |= status_of(parts);
+    *knew |= parts & MAPPING_AD;
     if (!(next & MAPPING_END)) {
         *word = next;
         c->prev = kref(word);
@@ -59,6 +76,39 @@ static inline __attribute__((always_inline)) unsigned remove_leaves(struct mappi
             mapdb_parts_unuse(word);
     }
     return i;
+}
+
+/* The same for a leaf that is the only child of m, and of m's size. */
+static inline __attribute__((always_inline)) void remove_only(struct mapping *m, struct mapping *c)
+{
+    pte_t *e = kptr(c->entry);
+    struct kpage *d = kmem_desc(e);
+    struct space *s = kptr(d->owner);
+    pte_t old = take_entry(e, s, cpu0.root_loaded);
+
+    m->child = 0;
+    m->parts |= (c->parts | old >> 1) & MAPPING_AD;
+    slab_free_sized(&mapping_slab, s->quota, c, sizeof(*c));
+    free_place(d, e);
+}
+
+/* The same for a leaf that is at hand: d is the descriptor of the table, s the space. */
+static inline __attribute__((always_inline)) kref_t remove_here(struct mapping *m, struct kpage *d,
+                                                                struct space *s)
+{
+    pte_t *e = kptr(m->entry);
+    kref_t knew = (m->parts | take_entry(e, s, cpu0.root_loaded) >> 1) & MAPPING_AD;
+
+    mapping_ptr(m->parent)->parts |= knew;
+    mapdb_leave(m);
+    slab_free_sized(&mapping_slab, s->quota, m, sizeof(*m));
+    free_place(d, e);
+    return knew;
+}
+
+static inline bool only_leaf(const struct mapping *c)
+{
+    return mapping_leaf(c) && (c->next & MAPPING_END);
 }
 
 /* The entry of m translates nothing any more; nobody can map from it. False: a piece of it. */
@@ -94,9 +144,9 @@ static void forget(struct mapping *m)
 
 static unsigned leaves(struct mapping *c, unsigned n)
 {
-    unsigned status = 0;
+    kref_t knew = 0;
 
-    return remove_leaves(c, n, &status);
+    return remove_leaves(c, n, &knew);
 }
 
 const struct revoker memory_revoker = {cut, forget, leaves};
@@ -104,7 +154,9 @@ const struct revoker memory_revoker = {cut, forget, leaves};
 bool revoke_all(struct mapping *m, unsigned *status)
 {
     if (mapping_leaf(m) && m->parent && walk_unwatched()) {
-        remove_leaves(m, 1, status);
+        struct kpage *d = kmem_desc(kptr(m->entry));
+
+        *status |= status_of(remove_here(m, d, kptr(d->owner)));
         return true;
     }
     return walk_revoke(&memory_revoker, m, true, status);
@@ -225,45 +277,64 @@ static int unmap_split(struct unmap_request *u, uint64_t start, uint64_t end, ui
     return SPLIT_DONE;
 }
 
-/* Entry e and its neighbours in a table of small pages, at most `steps`; how many were dealt
- * with, all of them holes or without children of more than one generation. */
-static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pages, unsigned steps)
+/* From entry e on, at most n: children that are the only ones go; how many entries were holes,
+ * or without grandchildren and so have been dealt with. */
+static unsigned children_of_neighbours(const struct ptab_run *run, unsigned n, kref_t *knew)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        struct mapping *m = kptr(run->nodes[i]), *c;
+
+        if (!run->nodes[i])
+            continue;
+        if (m->child) {
+            c = mapping_ptr(m->child);
+            if (!only_leaf(c))
+                break;
+            remove_only(m, c);
+        }
+        *knew |= m->parts;
+    }
+    return i;
+}
+
+/* The same; mappings without children go. */
+static unsigned neighbours(const struct ptab_run *run, unsigned n, kref_t *knew)
+{
+    struct space *s = kptr(run->desc->owner);
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        struct mapping *m = kptr(run->nodes[i]);
+        bool last = run->desc->hint == 1;
+
+        if (!run->nodes[i])
+            continue;
+        if (!mapping_leaf(m) || !m->parent)
+            break;
+        *knew |= remove_here(m, run->desc, s);
+        if (last)
+            return i + 1; /* the references are gone, perhaps the table */
+    }
+    return i;
+}
+
+/* Entry e and what follows in its table of small pages, at most n entries; how many were dealt
+ * with. Only when walk_unwatched(). */
+static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pages, unsigned n)
 {
     struct ptab_run run = ptab_run(e);
-    bool all = u->mask & L4_FP_ALL_SPACES;
-    unsigned i, n = ptab_run_length(&run), status = 0;
+    unsigned rest = ptab_run_length(&run);
+    kref_t knew = 0;
 
     n = n < pages ? n : (unsigned)pages;
-    n = n < steps ? n : steps;
-    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || !walk_unwatched() || u->task->space.partials)
+    n = n < rest ? n : rest;
+    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || u->task->space.partials)
         return 0;
-    for (i = 0; i < n; i++) {
-        struct mapping *m, *c;
-
-        if (!run.nodes[i])
-            continue;
-        m = kptr(run.nodes[i]);
-        if (m->child) {
-            c = kptr(m->child);
-            if (all || !mapping_leaf(c) || !(c->next & MAPPING_END))
-                break;
-            remove_leaves(c, 1, &status);
-        } else if (all) {
-            bool last = run.desc->hint == 1;
-
-            if (!mapping_leaf(m) || !m->parent)
-                break;
-            remove_leaves(m, 1, &status);
-            if (last) {
-                i++; /* the references are gone, perhaps the table */
-                break;
-            }
-            continue;
-        }
-        status |= status_of(m->parts);
-    }
-    u->status |= status;
-    return i;
+    n = (u->mask & L4_FP_ALL_SPACES ? neighbours : children_of_neighbours)(&run, n, &knew);
+    u->status |= status_of(knew);
+    return n;
 }
 
 /* Whatever begins at u->done, as ordinary mappings do. *size is lowered to what was dealt with. */
@@ -277,8 +348,8 @@ static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint6
     *size = *size < left ? *size : left;
     if (!e)
         return 0;
-    if (level == 1)
-        n = unmap_neighbours(u, e, left >> L4_PAGESHIFT, LIMIT_STEPS);
+    if (level == 1 && walk_unwatched())
+        n = unmap_neighbours(u, e, left >> L4_PAGESHIFT, LIMIT_STEPS - *step);
     if (n) {
         *size = (uint64_t)n << L4_PAGESHIFT;
         *step += n;
@@ -287,7 +358,7 @@ static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint6
     return ptab_mapping(e) ? unmap_leaf(u, ptab_mapping(e), va, level, size) : 0;
 }
 
-int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
+static NOINLINE int unmap_range(struct unmap_request *u, uint64_t start, unsigned order)
 {
     uint64_t end = order >= 47 ? L4_USER_END : 1UL << order;
     unsigned step = 0;
@@ -312,5 +383,36 @@ int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
         u->done += size;
         step++;
     }
+    return 0;
+}
+
+/* One small page of a table that is at hand, and its only child (or, of ALL_SPACES, none): what
+ * is asked for most. */
+int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
+{
+    struct space *s = &u->task->space;
+    pte_t *e = ptab_near(s, start);
+    struct kpage *d = e ? kmem_desc(e) : NULL;
+    struct mapping *m, *c;
+
+    if (order != L4_PAGESHIFT || !d || !d->nodes || !(u->fp.raw & L4_FPAGE_R) ||
+        !walk_unwatched())
+        return unmap_range(u, start, order);
+    m = ptab_mapping(e);
+    if (!m)
+        return unmap_range(u, start, order);
+    c = mapping_ptr(m->child);
+    if (!(u->mask & L4_FP_ALL_SPACES)) {
+        if (m->child && !only_leaf(c))
+            return unmap_range(u, start, order);
+        if (m->child)
+            remove_only(m, c);
+        u->status |= status_of(m->parts);
+    } else {
+        if (!mapping_leaf(m) || !m->parent)
+            return unmap_range(u, start, order);
+        u->status |= status_of(remove_here(m, d, s));
+    }
+    u->done = L4_PAGESIZE;
     return 0;
 }

@@ -206,11 +206,6 @@ void walk_abandon(const struct thread *t)
 
 /* ---- revoke ---- */
 
-bool walk_unwatched(void)
-{
-    return !trace_on && !mapdb_walks;
-}
-
 enum walk_visit walk_revoke_visit(struct walk *k, unsigned *step)
 {
     struct mapping *m = k->at.at;
@@ -244,10 +239,10 @@ static void park(const struct walk *what, struct mapping *top)
 }
 
 /* The same as the visits of a walk do, for as long as nobody interrupts. */
-static bool revoke_below(const struct walk *what)
+static bool revoke_below(const struct walk *what, struct mapping *top)
 {
     const struct revoker *r = what->revoker;
-    struct mapping *root = what->at.root, *top = root, *c;
+    struct mapping *root = what->at.root, *c;
     bool fast = r->leaves && walk_unwatched();
     unsigned step = 0;
 
@@ -279,12 +274,19 @@ bool walk_revoke(const struct revoker *r, struct mapping *m, bool self, unsigned
     struct walk what = {
         .at = mapwalk_start(m), .visit = walk_revoke_visit, .revoker = r, .self = self};
 
-    if (__builtin_expect(mapdb_walks != NULL, 0) && !running && resumed(&what))
-        return walk_run(&what, seen) == 0;
+    struct walk *k = __builtin_expect(mapdb_walks != NULL, 0) && !running ? resumed(&what) : NULL;
+    struct mapping *top = m;
+
+    if (k) {
+        top = k->at.at;
+        if (top != m && !mapping_dying(top)) /* moved on to a sibling */
+            top = mapping_parent(top);
+        end(k);
+    }
     while (self && !mapping_dying(m) && !r->cut(m))
         if (sched_preempt())
             return false;
-    if (!revoke_below(&what))
+    if (!revoke_below(&what, top))
         return false;
     *seen |= (m->parts & MAPPING_AD) >> 4;
     if (self)

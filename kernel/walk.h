@@ -8,6 +8,7 @@
 #pragma once
 
 #include "mapdb.h"
+#include "trace.h"
 
 struct thread;
 struct walk;
@@ -49,7 +50,10 @@ bool walk_revoke(const struct revoker *r, struct mapping *m, bool self, unsigned
 /* A step of that as part of a walk. */
 enum walk_visit walk_revoke_visit(struct walk *k, unsigned *step);
 /* Nobody watches each single step: no walk is under way, no trace is on. */
-bool walk_unwatched(void);
+static inline bool walk_unwatched(void)
+{
+    return __builtin_expect(!trace_on, 1) && __builtin_expect(!mapdb_walks, 1);
+}
 
 /* Begin the walk that is described in *what (at, visit, rights, self, detached), or go on with it
  * if the current thread was preempted in it. 0: done; MAP_PREEMPTED: call again. *seen collects. */

@@ -24,7 +24,7 @@ void m_reset(void)
     memset(m_gates, 0, sizeof(m_gates));
     m_now = stamp = 0;
     front = back = 0;
-    m_current = IDLER;
+    m_current = NOBODY;
     for (int i = 0; i < ALL; i++)
         m_threads[i] = (struct m_thread){
             .state = M_READY, .partner = NOBODY, .gate = NOBODY, .slice = QUANTUM,

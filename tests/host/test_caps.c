@@ -271,14 +271,14 @@ static void run(uint64_t seed, uint64_t fail)
 
 TEST(slots_hold_what_the_model_has)
 {
-    for (uint64_t seed = 1; seed <= 15; seed++)
+    for (uint64_t seed = 1; seed <= 60; seed++)
         run(seed, 0);
 }
 
 TEST(a_failed_allocation_is_an_error_and_changes_nothing_else)
 {
     refused = 0;
-    for (uint64_t seed = 50; seed < 65; seed++)
+    for (uint64_t seed = 100; seed < 160; seed++)
         run(seed, 6);
     CHECK(refused > 100);
 }

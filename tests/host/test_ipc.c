@@ -97,9 +97,7 @@ static void start(unsigned flags)
             threads[i]->exc_handler = (SLOT_GATES + (uint64_t)m_threads[i].handler) << L4_CAP_SHIFT;
         m_make_ready(i);
     }
-    /* The first switch: away from nobody. */
-    m_threads[IDLER].queued = true;
-    m_threads[IDLER].ready_since = 1000;
+    m_make_ready(IDLER);
     CHECK(sched_next(&idle_thread) == threads[4]);
     m_threads[4].queued = false;
     m_current = 4;
@@ -512,7 +510,7 @@ static void run(uint64_t seed, unsigned flags, uint64_t *out)
 TEST(random_threads_do_what_the_model_does)
 {
     verbose = getenv("TEST_VERBOSE") != NULL;
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= 400; seed++) {
         run(seed, THREAD_SLOW, trail[0]);
         leaks();
         run(seed, 0, trail[1]);

@@ -321,7 +321,7 @@ static void random_step(void)
 
 TEST(small_pages_are_where_the_model_has_them)
 {
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
         test_seed = seed;
         start();
         give_small_roots();
@@ -339,7 +339,7 @@ TEST(a_failed_allocation_ends_a_map_between_two_pages)
 {
     unsigned failures = 0;
 
-    for (uint64_t seed = 100; seed < 110; seed++) {
+    for (uint64_t seed = 100; seed < 130; seed++) {
         test_seed = seed;
         start();
         give_small_roots();
@@ -613,7 +613,7 @@ static void super_step(void)
 
 TEST(superpages_lose_what_is_unmapped_and_nothing_else)
 {
-    for (uint64_t seed = 400; seed < 412; seed++) {
+    for (uint64_t seed = 400; seed < 440; seed++) {
         test_seed = seed;
         start();
         CHECK(map_roots(tasks[0], 0x400000, 0xa00000, L4_FPAGE_RWX, true) == 0);

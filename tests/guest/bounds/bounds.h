@@ -6,4 +6,7 @@
 #include "crowd.h"
 #include "harness.h"
 
+/* 2 MiB, from sigma0 as one superpage. */
+extern l4_addr_t memory;
+
 extern const struct test chains_tests[], latency_tests[];

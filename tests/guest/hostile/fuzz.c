@@ -123,8 +123,6 @@ static void serve(void *arg)
         l4_ipc_reply_and_wait(u, l4_msgtag(0, 3, 0, 0), &label, L4_IPC_NEVER);
 }
 
-static unsigned finished_rounds;
-
 static void one_round(void)
 {
     l4_cap_idx_t factory = slot_new();
@@ -142,7 +140,6 @@ static void one_round(void)
     child_run(c, random_calls, NULL);
     for (unsigned i = 0; i < PATIENCE_MS && !c->finished; i++)
         l4_ipc_sleep_ms(1);
-    finished_rounds += c->finished;
 }
 
 /* Each part has its own leak check. Most rounds must come to their end, or they test little. */
@@ -151,7 +148,6 @@ static void fuzz(void)
     unsigned first = calls_made;
 
     seed = seed ? seed : 0x2545f4914f6cdd1dUL;
-    finished_rounds = 0;
     for (unsigned i = 0; i < ROUNDS; i++) {
         one_round();
         slots_empty();

@@ -311,6 +311,19 @@ static void take_all(void *arg)
     o->after = touch_read(PLACE, 0);
 }
 
+static void take_family(void *arg)
+{
+    struct own *o = arg;
+
+    l4_task_map(CHILD_TASK, CHILD_TASK, l4_fpage(PLACE, 12, L4_FPAGE_RW),
+                l4_map_control(PLACE2, 0, 0));
+    o->write_before = touch_read(PLACE2, 0);
+    o->before = touch_read(PLACE, 0);
+    o->err = l4_error(own_unmap(PLACE, 12, L4_FPAGE_RWX));
+    o->after = touch_read(PLACE, 0);
+    o->write_after = touch_read(PLACE2, 0);
+}
+
 static void take_write(void *arg)
 {
     struct own *o = arg;
@@ -351,6 +364,7 @@ static void map_another(void *arg)
     o->after = touch_read(PLACE, 0);
 }
 
+/* There are neighbours in the same page tables: nothing else is a reason to flush. */
 static struct own own_space(void (*what)(void *), unsigned order)
 {
     static struct own o;
@@ -358,6 +372,7 @@ static struct own own_space(void (*what)(void *), unsigned order)
 
     memset(&o, 0, sizeof(o));
     pool_map(c->task, 0, order, PLACE, L4_FPAGE_RW);
+    pool_map(c->task, 0, order, PLACE + (1UL << order), L4_FPAGE_RW);
     child_run(c, what, &o);
     expect(c->finished);
     expect_eq(o.err, 0);
@@ -369,11 +384,14 @@ static void own_translations(void)
     struct own o = own_space(take_all, 12);
 
     expect(!o.before.refused && o.after.refused);
+    o = own_space(take_family, 12);
+    expect(!o.before.refused && o.after.refused);
+    expect(!o.write_before.refused && o.write_after.refused);
     o = own_space(take_write, 12);
     expect(!o.write_before.refused && !o.before.refused && o.write_after.refused);
     o = own_space(take_superpage, 21);
     expect(!o.before.refused && o.after.refused);
-    o = own_space(give_away, 12);
+    o = own_space(give_away, 13);
     expect(!o.before.refused && o.after.refused && !o.write_after.refused);
     expect_eq(o.write_after.value, 0);
     o = own_space(map_another, 13);
