@@ -65,7 +65,7 @@ else
 $(error MODE is debug or release, not $(MODE))
 endif
 cflags-kernel := $(cflags-common) $(cflags-release) -Werror -mcmodel=kernel -mno-red-zone \
-    -mgeneral-regs-only -ffunction-sections \
+    -mgeneral-regs-only -ffunction-sections -fdata-sections \
     -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
 # Programs start threads with any stack pointer, as L4Re's examples do: code that needs 16 aligns.
 cflags-stack := $(if $(findstring gcc,$(CC)),-mstackrealign,-mstack-alignment=8)

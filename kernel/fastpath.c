@@ -49,6 +49,12 @@ static inline struct object *lookup(const struct task *t, uint64_t cap, unsigned
     return kptr(ref & ~(uint32_t)CAP_RIGHTS);
 }
 
+/* No timeout to be cancelled, no exception to be raised. */
+static inline bool nothing_pending(const struct thread *t)
+{
+    return !(t->deadline | (uint64_t)t->cont);
+}
+
 static inline bool can_run_now(const struct cpu *c, const struct thread *t)
 {
     return t->priority >= c->top_ready;
@@ -168,7 +174,7 @@ static HOT NOINLINE struct thread *answer(struct thread *self, uint64_t label, u
     struct thread *r = self->caller;
     uint64_t plain = tag ^ L4_SYSCALL_MARK;
 
-    if (!likely(r && !r->deadline && list_empty(&self->senders) && can_run_now(c, r) &&
+    if (!likely(r && nothing_pending(r) && list_empty(&self->senders) && can_run_now(c, r) &&
                 label_is_plain(tag) && r->message != MESSAGE_EXCEPTION && fits(tag)))
         return syscall_slow(self, label, cap_op, tag, timeouts);
     self->caller = NULL;
@@ -222,7 +228,7 @@ static HOT NOINLINE struct thread *answer_shortcut(struct thread *self, uint64_t
 
     if (__builtin_expect((uint16_t)timeouts != 0, 0))
         return syscall_slow(self, label, cap_op, tag, timeouts);
-    if (likely(only_words(tag) && r && r->message == MESSAGE_UTCB && !r->deadline &&
+    if (likely(only_words(tag) && r && r->message == MESSAGE_UTCB && nothing_pending(r) &&
                list_empty(&self->senders) && can_run_now(c, r))) {
         copy_words(self, r, tag);
         self->state = THREAD_RECV_ANY;

@@ -121,10 +121,8 @@ static void *clean_pop(void)
 
 static void buddy_give(void *page, unsigned order)
 {
-    int err = buddy_free(&kmem.buddy, kref(page) >> 12, order);
-
-    kassert(!err);
-    (void)err;
+    kassert(!buddy_any_free(&kmem.buddy, kref(page) >> 12, order));
+    buddy_give_back(&kmem.buddy, kref(page) >> 12, order);
 }
 
 static void slab_give_page(struct slab *s, void *page);

@@ -155,12 +155,14 @@ static int item_transfer(struct thread *from, struct thread *to, struct thread *
     r.done = act->xfer_done;
     err = map_run(&r);
     act->xfer_done = r.done;
+    act->xfer_mapped |= r.mapped != 0;
     if (err == MAP_PREEMPTED)
         return 1;
     if (err < 0)
         return L4_IPC_SEMAPFAILED;
-    item_result(to, mr, base, fp, r.mapped ? L4_ITEM_RET_MAPPED : L4_ITEM_RET_NOTHING, 0);
+    item_result(to, mr, base, fp, act->xfer_mapped ? L4_ITEM_RET_MAPPED : L4_ITEM_RET_NOTHING, 0);
     act->xfer_done = 0;
+    act->xfer_mapped = false;
     return 0;
 }
 
@@ -213,6 +215,7 @@ static void begin_items(struct thread *other, struct thread *act, bool receiving
     act->xfer_receiving = receiving;
     act->xfer_item = 0;
     act->xfer_done = 0;
+    act->xfer_mapped = false;
 }
 
 int msg_items_now(struct thread *from, struct thread *to)

@@ -21,21 +21,21 @@ enum { CAPS_PER_PAGE = 4096 / sizeof(struct cap), CAP_RIGHTS = 15 };
 
 struct task {
     struct object obj;
+    struct cap *caps;    /* slots 0..511 */
+    struct io_space *io; /* I/O ports; NULL: none */
+    uint64_t messages;   /* counters for the debugger, here and below */
     struct space space;
-    struct cap *caps;     /* slots 0..511 */
-    kref_t *cap_pages;    /* 512 references to further pages of slots, or NULL */
-    struct io_space *io;  /* I/O ports; NULL: none */
-    struct link threads;  /* bound to this task */
-    uint64_t reap_at;     /* how far destruction has come: address, then slot */
-    uint64_t page_faults; /* counters for the debugger */
-    uint64_t exceptions;
     uint64_t pages_mapped;
     uint64_t pages_unmapped;
-    uint64_t messages;
+    uint64_t page_faults;
     uint64_t invocations;
+    uint64_t exceptions;
+    kref_t *cap_pages;   /* 512 references to further pages of slots, or NULL */
+    struct link threads; /* bound to this task */
+    uint64_t reap_at;    /* how far destruction has come: address, then slot */
     uint8_t reap_stage;
     uint16_t cap_page_count; /* pages in cap_pages */
-} OBJECT_ALIGNED;
+} __attribute__((aligned(64)));
 _Static_assert(sizeof(struct task) <= 256, "a task object stays small");
 
 extern const struct object_ops task_ops;

@@ -263,6 +263,20 @@ static struct thread *raise_exception(struct thread *t)
     return cpu0.current;
 }
 
+/* t raises an exception before its next instruction: now, or when what it waits for is over. A
+ * mapping of items ends with an error, since it is a continuation itself. */
+static void trigger_exception(struct thread *t)
+{
+    if (t->xfer_active) {
+        msg_abort(t);
+        ipc_fail(t, L4_IPC_SEABORTED);
+    }
+    if (t->state == THREAD_RECV_ANY)
+        t->state = THREAD_RECV_ANY_SLOW;
+    t->cont = raise_exception;
+    cpu0.resched = true;
+}
+
 static long ex_regs(struct invocation *iv)
 {
     struct thread *t = thread_of(iv->obj);
@@ -288,10 +302,8 @@ static long ex_regs(struct invocation *iv)
         if (t != iv->self)
             thread_exit_exact(t);
     }
-    if (flags & L4_THREAD_EX_REGS_TRIGGER_EXCEPTION) {
-        t->cont = raise_exception;
-        cpu0.resched = true;
-    }
+    if (flags & L4_THREAD_EX_REGS_TRIGGER_EXCEPTION)
+        trigger_exception(t);
     if (ip != ~0UL)
         t->flags |= THREAD_HAS_IP;
     thread_try_start(t);

@@ -57,56 +57,54 @@ enum thread_flags {
 struct thread {
     struct regs regs;
     struct object obj;
-    /* IPC */
-    uint32_t state;
-    uint32_t message;
+    /* a message, in the object's fourth cache line */
+    uint8_t state;
+    uint8_t message;
+    uint8_t flags;
+    uint8_t priority;
+    uint8_t fault_bits;
+    uint8_t xfer_active;    /* this thread does the work (msg.c) */
+    uint8_t xfer_receiving; /* active, and the receiver of the two */
+    uint8_t xfer_item;
     struct task *task;      /* NULL: not bound, or dead */
     l4_utcb_t *utcb;        /* the kernel's address */
     struct thread *partner; /* whom we send to, receive from, transfer with */
     struct thread *caller;  /* who waits for our reply */
-    struct link link;       /* the one queue that the state says */
-    struct link senders;    /* threads that want to send to us */
-    struct link waiters;    /* threads that receive from nobody but us */
-    struct link in_task;
-    struct link gates;   /* bound to us */
-    uint64_t send_label; /* label | rights that goes with the queued message */
-    uint64_t send_tag;
-    uint32_t send_op;  /* operation bits of the IPC under way */
-    uint32_t timeouts; /* send << 16 | receive */
-    /* the mapping of items under way, if any (msg.c) */
-    uint64_t xfer_done; /* bytes or slots of the item done */
-    uint8_t xfer_item;
-    uint8_t xfer_active; /* this thread does the work */
-    uint8_t xfer_window; /* next receive item */
-    uint8_t xfer_error;
-    uint8_t xfer_receiving; /* active, and the receiver of the two */
-    uint8_t flags;
-    uint8_t priority;
-    uint8_t fault_bits;
-    /* faults */
-    uint64_t fault_address;
-    l4_cap_idx_t pager;
-    l4_cap_idx_t exc_handler;
-    /* what to do instead of returning to user mode (a continuation), or NULL */
-    struct thread *(*cont)(struct thread *);
-    uint64_t progress; /* of a kernel call that was preempted */
-    /* time */
-    uint32_t quantum_us;
-    uint32_t slice_us; /* left of the time slice */
-    uint64_t deadline; /* tick at which the IPC ends; 0: never */
-    struct link timeout;
-    uint64_t ticks; /* timer ticks that hit this thread */
-    /* machine */
-    uint64_t utcb_user;
-    uint64_t fs_base;
     union {
         uint64_t gs_base; /* at first, the word in the UTCB that holds its address */
         struct {
             uint32_t gs_base_low, gs_base_high;
         };
     };
-    uint8_t fpu[512] __attribute__((aligned(16)));
+    uint64_t fs_base;
+    /* waiting */
+    struct link senders; /* threads that want to send to us */
+    uint64_t deadline;   /* tick at which the IPC ends; 0: never */
+    l4_cap_idx_t pager;
+    uint64_t fault_address;
+    uint64_t send_label; /* label | rights that goes with the queued message */
+    uint64_t send_tag;
+    uint32_t send_op;   /* operation bits of the IPC under way */
+    uint32_t timeouts;  /* send << 16 | receive */
+    uint64_t xfer_done; /* bytes or slots of the item done */
+    bool xfer_mapped;   /* something of the item has been mapped */
+    struct link link;   /* the one queue that the state says */
+    /* what to do instead of returning to user mode (a continuation), or NULL */
+    struct thread *(*cont)(struct thread *);
+    uint64_t progress; /* of a kernel call that was preempted */
+    l4_cap_idx_t exc_handler;
+    struct link waiters; /* threads that receive from nobody but us */
+    struct link in_task;
+    struct link gates; /* bound to us */
+    /* time */
+    uint32_t quantum_us;
+    uint32_t slice_us; /* left of the time slice */
+    struct link timeout;
+    uint64_t ticks; /* timer ticks that hit this thread */
+    uint64_t utcb_user;
+    uint8_t fpu[512] __attribute__((aligned(64)));
 };
+_Static_assert(offsetof(struct thread, fs_base) + 8 == 256, "one line holds what a message needs");
 _Static_assert(offsetof(struct thread, regs) == 0, "assembly");
 _Static_assert(sizeof(struct thread) <= 1360, "three threads a page");
 

@@ -26,20 +26,24 @@ static inline __attribute__((always_inline)) pte_t take_entry(pte_t *e, struct s
     return old;
 }
 
-/* And its place is free. d: of the table that e is in. */
-static inline __attribute__((always_inline)) void free_place(struct kpage *d, pte_t *e)
+enum { PRUNE_COST = LIMIT_STEPS / 3 /* steps that giving back a table counts for */ };
+
+/* And its place is free. d: of the table that e is in. What that cost, besides one step. */
+static inline __attribute__((always_inline)) unsigned free_place(struct kpage *d, pte_t *e)
 {
     kref_t *nodes = kptr(d->nodes);
 
     nodes[ptab_index(e)] = 0;
     d->live--;
-    if (__builtin_expect(!--d->hint, 0))
-        ptab_prune(d, e);
+    if (__builtin_expect(--d->hint, 1))
+        return 0;
+    ptab_prune(d, e);
+    return PRUNE_COST;
 }
 
 /*
- * Leaves, from c on in its list, at most n; how many went. *knew: their flags and those of their
- * entries. Cut and forget in one go, and the list is put right once for all of them. Only when
+ * Leaves, from c on in its list, for at most n steps; how many it took. *knew: their flags and those
+ * of their entries. Cut and forget in one go, and the list is put right once for all of them. Only when
  * walk_unwatched().
  */
 static inline unsigned remove_leaves(struct mapping *c, unsigned n, kref_t *knew)
@@ -59,7 +63,7 @@ static inline unsigned remove_leaves(struct mapping *c, unsigned n, kref_t *knew
         parts |= c->parts;
         next = c->next;
         slab_free_sized(&mapping_slab, s->quota, c, sizeof(*c));
-        free_place(d, e);
+        i += free_place(d, e);
         c = mapping_ptr(next);
     } while (++i < n && !(next & MAPPING_END) && mapping_leaf(c));
     parts |= accessed_dirty(seen);
@@ -79,7 +83,8 @@ static inline unsigned remove_leaves(struct mapping *c, unsigned n, kref_t *knew
 }
 
 /* The same for a leaf that is the only child of m, and of m's size. */
-static inline __attribute__((always_inline)) void remove_only(struct mapping *m, struct mapping *c)
+static inline __attribute__((always_inline)) unsigned remove_only(struct mapping *m,
+                                                                  struct mapping *c)
 {
     pte_t *e = kptr(c->entry);
     struct kpage *d = kmem_desc(e);
@@ -89,7 +94,7 @@ static inline __attribute__((always_inline)) void remove_only(struct mapping *m,
     m->child = 0;
     m->parts |= (c->parts | old >> 1) & MAPPING_AD;
     slab_free_sized(&mapping_slab, s->quota, c, sizeof(*c));
-    free_place(d, e);
+    return free_place(d, e);
 }
 
 /* The same for a leaf that is at hand: d is the descriptor of the table, s the space. */
@@ -278,12 +283,13 @@ static int unmap_split(struct unmap_request *u, uint64_t start, uint64_t end, ui
 }
 
 /* From entry e on, at most n: children that are the only ones go; how many entries were holes,
- * or without grandchildren and so have been dealt with. */
-static unsigned children_of_neighbours(const struct ptab_run *run, unsigned n, kref_t *knew)
+ * or without grandchildren and so have been dealt with. *cost: steps besides. */
+static unsigned children_of_neighbours(const struct ptab_run *run, unsigned n, kref_t *knew,
+                                       unsigned *cost)
 {
     unsigned i;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n && !*cost; i++) {
         struct mapping *m = kptr(run->nodes[i]), *c;
 
         if (!run->nodes[i])
@@ -292,7 +298,7 @@ static unsigned children_of_neighbours(const struct ptab_run *run, unsigned n, k
             c = mapping_ptr(m->child);
             if (!only_leaf(c))
                 break;
-            remove_only(m, c);
+            *cost = remove_only(m, c);
         }
         *knew |= m->parts;
     }
@@ -300,7 +306,7 @@ static unsigned children_of_neighbours(const struct ptab_run *run, unsigned n, k
 }
 
 /* The same; mappings without children go. */
-static unsigned neighbours(const struct ptab_run *run, unsigned n, kref_t *knew)
+static unsigned neighbours(const struct ptab_run *run, unsigned n, kref_t *knew, unsigned *cost)
 {
     struct space *s = kptr(run->desc->owner);
     unsigned i;
@@ -314,15 +320,18 @@ static unsigned neighbours(const struct ptab_run *run, unsigned n, kref_t *knew)
         if (!mapping_leaf(m) || !m->parent)
             break;
         *knew |= remove_here(m, run->desc, s);
-        if (last)
+        if (last) {
+            *cost = PRUNE_COST;
             return i + 1; /* the references are gone, perhaps the table */
+        }
     }
     return i;
 }
 
 /* Entry e and what follows in its table of small pages, at most n entries; how many were dealt
  * with. Only when walk_unwatched(). */
-static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pages, unsigned n)
+static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pages, unsigned n,
+                                 unsigned *cost)
 {
     struct ptab_run run = ptab_run(e);
     unsigned rest = ptab_run_length(&run);
@@ -332,7 +341,7 @@ static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pag
     n = n < rest ? n : rest;
     if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || u->task->space.partials)
         return 0;
-    n = (u->mask & L4_FP_ALL_SPACES ? neighbours : children_of_neighbours)(&run, n, &knew);
+    n = (u->mask & L4_FP_ALL_SPACES ? neighbours : children_of_neighbours)(&run, n, &knew, cost);
     u->status |= status_of(knew);
     return n;
 }
@@ -341,7 +350,7 @@ static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pag
 static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint64_t *size,
                       unsigned *step)
 {
-    unsigned level, n = 0;
+    unsigned level, n = 0, cost = 0;
     pte_t *e = ptab_find_near(&u->task->space, va, &level);
 
     *size = (1UL << ptab_shift(level)) - (va & ((1UL << ptab_shift(level)) - 1));
@@ -349,10 +358,10 @@ static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint6
     if (!e)
         return 0;
     if (level == 1 && walk_unwatched())
-        n = unmap_neighbours(u, e, left >> L4_PAGESHIFT, LIMIT_STEPS - *step);
+        n = unmap_neighbours(u, e, left >> L4_PAGESHIFT, LIMIT_STEPS - *step, &cost);
     if (n) {
         *size = (uint64_t)n << L4_PAGESHIFT;
-        *step += n;
+        *step += n + cost;
         return 0;
     }
     return ptab_mapping(e) ? unmap_leaf(u, ptab_mapping(e), va, level, size) : 0;

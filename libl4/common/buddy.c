@@ -295,6 +295,11 @@ int buddy_alloc_at(struct buddy *b, uint64_t frame, unsigned order)
     return 0;
 }
 
+void buddy_give_back(struct buddy *b, uint64_t frame, unsigned order)
+{
+    join(b, frame, order);
+}
+
 int buddy_free(struct buddy *b, uint64_t frame, unsigned order)
 {
     if (!is_block(b, frame, order) || buddy_any_free(b, frame, order))

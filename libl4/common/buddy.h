@@ -58,6 +58,8 @@ int buddy_alloc_at(struct buddy *b, uint64_t frame, unsigned order);
  * misaligned, not known here, or some of it is free already.
  */
 int buddy_free(struct buddy *b, uint64_t frame, unsigned order);
+/* The same where it is known that the block is one and not free: nothing is looked up. */
+void buddy_give_back(struct buddy *b, uint64_t frame, unsigned order);
 
 /* Is every / any frame of the block free? */
 bool buddy_is_free(const struct buddy *b, uint64_t frame, unsigned order);
