@@ -155,7 +155,8 @@ ifneq ($(kernel-y),)
 $(eval $(call compile-set,kernel,kernel/,$(kernel-y),$(CC) $(cflags-kernel)))
 $(eval $(call compile-set,kernel-small,kernel/,$(kernel-small-y),$(CC) $(cflags-kernel) -Os))
 $(O)/kernel.elf: $(call objects,kernel,$(kernel-y)) $(call objects,kernel-small,$(kernel-small-y)) \
-    kernel/x86/kernel.ld kernel/x86/order.txt build.mk $(O)/obj/kernel/list $(O)/obj/kernel-small/list
+    kernel/x86/kernel.ld kernel/x86/order.txt build.mk $(O)/obj/kernel/list \
+    $(O)/obj/kernel-small/list
 	$(call say,LINK,$@)
 	$(Q)$(LD) $(ldflags) --gc-sections --symbol-ordering-file=kernel/x86/order.txt \
 	    --no-warn-symbol-ordering -T kernel/x86/kernel.ld -e boot_start -o $@ $(filter %.o,$^)

@@ -6,7 +6,8 @@ kernel-y := kmem.c mapdb.c ptab.c map.c map_memory.c unmap_memory.c map_caps.c \
 
 # What runs seldom, compiled for size (-Os): the text of a kernel is a promise, too.
 kernel-small-y := main.c kip.c klog.c object.c thread.c gate.c irq.c semaphore.c icu.c factory.c \
-    devices.c timeout.c split.c walk.c map_io.c trace.c $(if $(filter debug,$(MODE)),check.c,nocheck.c) \
+    devices.c timeout.c split.c walk.c map_io.c trace.c \
+    $(if $(filter debug,$(MODE)),check.c,nocheck.c) \
     boot/multiboot.c boot/ranges.c boot/plan.c boot/image.c \
     x86/cpu.c x86/mmu.c x86/serial.c x86/timer.c x86/pic.c x86/ioport.c \
     ../libl4/common/buddy.c

@@ -211,7 +211,7 @@ static long debugger_invoke(struct invocation *iv)
     case L4_DBG_CHECK_OP:
         return check_all();
     case L4_DBG_KMEM_FAIL_OP:
-        kmem_fail_once(mr[1]);
+        kmem_fail_some(mr[1], msgtag_words(iv->tag) > 2 && mr[2] ? mr[2] : 1);
         return 0;
     default:
         return -L4_ENOSYS;

@@ -30,7 +30,7 @@ static struct {
     kref_t clean;
     uint32_t clean_count;
     uint64_t fail_count;
-    bool fail_once;
+    uint64_t fail_left; /* of kmem_fail_some; 0: every n-th fails */
     struct slab *slabs;
 } kmem;
 
@@ -91,20 +91,23 @@ void kmem_fail_nth(uint64_t n)
 {
     kmem_fail_every = n;
     kmem.fail_count = 0;
-    kmem.fail_once = false;
+    kmem.fail_left = 0;
 }
 
-void kmem_fail_once(uint64_t n)
+void kmem_fail_some(uint64_t n, uint64_t count)
 {
     kmem_fail_nth(n);
-    kmem.fail_once = true;
+    kmem.fail_left = count;
 }
 
 bool kmem_fail_now(void)
 {
     if (!kmem_fail_every || ++kmem.fail_count < kmem_fail_every)
         return false;
-    kmem_fail_nth(kmem.fail_once ? 0 : kmem_fail_every);
+    if (!kmem.fail_left)
+        kmem.fail_count = 0;
+    else if (!--kmem.fail_left)
+        kmem_fail_nth(0);
     return true;
 }
 

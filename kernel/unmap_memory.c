@@ -315,8 +315,11 @@ static unsigned neighbours(const struct ptab_run *run, unsigned n, kref_t *knew,
         struct mapping *m = kptr(run->nodes[i]);
         bool last = run->desc->hint == 1;
 
-        if (!run->nodes[i])
+        if (!run->nodes[i]) {
+            if (run->e[i] && run->desc->level > 1)
+                break; /* a table */
             continue;
+        }
         if (!mapping_leaf(m) || !m->parent)
             break;
         *knew |= remove_here(m, run->desc, s);
@@ -328,20 +331,22 @@ static unsigned neighbours(const struct ptab_run *run, unsigned n, kref_t *knew,
     return i;
 }
 
-/* Entry e and what follows in its table of small pages, at most n entries; how many were dealt
- * with. Only when walk_unwatched(). */
+/* Entry e and what follows in its table, at most n entries; how many were dealt with. Only when
+ * walk_unwatched(). */
 static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pages, unsigned n,
                                  unsigned *cost)
 {
+    bool all = u->mask & L4_FP_ALL_SPACES;
     struct ptab_run run = ptab_run(e);
     unsigned rest = ptab_run_length(&run);
     kref_t knew = 0;
 
     n = n < pages ? n : (unsigned)pages;
     n = n < rest ? n : rest;
-    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || u->task->space.partials)
+    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || u->task->space.partials ||
+        (!all && run.desc->level > 1))
         return 0;
-    n = (u->mask & L4_FP_ALL_SPACES ? neighbours : children_of_neighbours)(&run, n, &knew, cost);
+    n = (all ? neighbours : children_of_neighbours)(&run, n, &knew, cost);
     u->status |= status_of(knew);
     return n;
 }
@@ -350,21 +355,22 @@ static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pag
 static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint64_t *size,
                       unsigned *step)
 {
-    unsigned level, n = 0, cost = 0;
+    unsigned level, shift, n = 0, cost = 0;
     pte_t *e = ptab_find_near(&u->task->space, va, &level);
+    uint64_t offset;
 
-    *size = (1UL << ptab_shift(level)) - (va & ((1UL << ptab_shift(level)) - 1));
-    *size = *size < left ? *size : left;
-    if (!e)
-        return 0;
-    if (level == 1 && walk_unwatched())
-        n = unmap_neighbours(u, e, left >> L4_PAGESHIFT, LIMIT_STEPS - *step, &cost);
+    shift = ptab_shift(level);
+    offset = va & ((1UL << shift) - 1);
+    *size = (1UL << shift) - offset;
+    if (e && !offset && left >> shift && walk_unwatched())
+        n = unmap_neighbours(u, e, left >> shift, LIMIT_STEPS - *step, &cost);
     if (n) {
-        *size = (uint64_t)n << L4_PAGESHIFT;
+        *size = (uint64_t)n << shift;
         *step += n + cost;
         return 0;
     }
-    return ptab_mapping(e) ? unmap_leaf(u, ptab_mapping(e), va, level, size) : 0;
+    *size = *size < left ? *size : left;
+    return e && ptab_mapping(e) ? unmap_leaf(u, ptab_mapping(e), va, level, size) : 0;
 }
 
 static NOINLINE int unmap_range(struct unmap_request *u, uint64_t start, unsigned order)

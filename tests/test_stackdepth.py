@@ -80,8 +80,10 @@ def test_too_deep_is_found(measure):
 
 
 RECURSION = "FAR static void odd(unsigned n);" \
-            "FAR static void even(unsigned n) { char a[64]; sink(a); if (n) odd(n - 1); sink(a); }" \
-            "FAR static void odd(unsigned n) { char a[64]; sink(a); if (n) even(n - 1); sink(a); }" \
+            "FAR static void even(unsigned n) " \
+            "{ char a[64]; sink(a); if (n) odd(n - 1); sink(a); }" \
+            "FAR static void odd(unsigned n) " \
+            "{ char a[64]; sink(a); if (n) even(n - 1); sink(a); }" \
             "void entry(unsigned n) { even(n); }"
 
 
@@ -96,7 +98,8 @@ def test_a_bounded_recursion_costs_its_rounds(measure):
     assert (ten - two) % 8 == 0 and ten - two >= 8 * 2 * (64 + 8)
 
 
-POINTERS = "FAR static void deep(void) { leaf(); } FAR static void flat(void) { char a[8]; sink(a); }" \
+POINTERS = "FAR static void deep(void) { leaf(); } " \
+           "FAR static void flat(void) { char a[8]; sink(a); }" \
            "void (*const table[])(void) = {deep, flat};" \
            "void entry(int i) { table[i](); }"
 

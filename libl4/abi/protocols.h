@@ -165,7 +165,8 @@ enum l4_debugger_ops {
     L4_DBG_SHUTDOWN_OP = 0x103,   /* MR1 exit status 0..127: power off (does not return) */
     L4_DBG_KMEM_OP = 0x104,       /* answer: MR0 total, MR1 free, MR2 low water, bytes */
     L4_DBG_CHECK_OP = 0x105,      /* walk every invariant; answer: label 0 or -EINVAL */
-    L4_DBG_KMEM_FAIL_OP = 0x106,  /* MR1 n: the n-th allocation from now on fails, 0: none */
+    L4_DBG_KMEM_FAIL_OP = 0x106,  /* MR1 n: the n-th allocation from now on fails, 0: none; MR2:
+                                   * how many fail from there, 0: that one */
 };
 
 #define L4_DBG_COUNTERS(X)                                                                         \

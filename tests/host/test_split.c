@@ -28,9 +28,9 @@ static bool short_of_memory;
 static struct node {
     int origin; /* -1: the root */
     unsigned level;
-    uint64_t first; /* page of the root */
+    uint64_t first;       /* page of the root */
     unsigned has, writes; /* one bit a page of interest */
-    bool fresh; /* made while another operation was under way */
+    bool fresh;           /* made while another operation was under way */
 } node[NODES];
 static int nodes;
 
@@ -75,8 +75,8 @@ static void look(int n, unsigned *has, unsigned *writes)
     *has = *writes = 0;
     for (unsigned i = 0; i < pages; i++) {
         unsigned level;
-        pte_t *e = mine >> i & 1 ? ptab_find(&task_of_node(n)->space, address(n, page[i]), &level)
-                                 : NULL;
+        pte_t *e =
+            mine >> i & 1 ? ptab_find(&task_of_node(n)->space, address(n, page[i]), &level) : NULL;
 
         if (!e || !(*e & PTE_P))
             continue;
@@ -165,9 +165,10 @@ static void op_start(struct op *o, unsigned by)
         struct node *n = &node[nodes];
 
         *n = (struct node){.origin = o->node, .level = o->level, .first = o->first};
-        map_request_init(&o->m, task_of_node(o->node), task_of_node(nodes), address(nodes, o->first),
-                         fpage_mem(address(o->node, o->first), ptab_shift(o->level),
-                                   L4_FPAGE_RWX).raw, 0, L4_WHOLE_ADDRESS_SPACE);
+        map_request_init(
+            &o->m, task_of_node(o->node), task_of_node(nodes), address(nodes, o->first),
+            fpage_mem(address(o->node, o->first), ptab_shift(o->level), L4_FPAGE_RWX).raw, 0,
+            L4_WHOLE_ADDRESS_SPACE);
         return;
     }
     o->u = (struct unmap_request){.task = task_of_node(o->node),
@@ -284,7 +285,11 @@ static void nothing_left(void)
 
 /* ---- small and complete ---- */
 
-static struct { int origin; unsigned level; uint64_t first; } plan[NODES];
+static struct {
+    int origin;
+    unsigned level;
+    uint64_t first;
+} plan[NODES];
 static uint64_t runs, trees;
 
 static void build(int n)
@@ -399,7 +404,8 @@ static bool random_op(struct op *o)
 {
     static const char kinds[] = "rrrwqmm";
 
-    *o = (struct op){.kind = kinds[random_below(7)], .node = (int)random_below((uint64_t)nodes),
+    *o = (struct op){.kind = kinds[random_below(7)],
+                     .node = (int)random_below((uint64_t)nodes),
                      .mask = (unsigned)random_below(2)};
     if (o->kind == 'm' && nodes == NODES)
         return false;
@@ -489,9 +495,9 @@ TEST(without_memory_more_goes_but_never_less)
     nothing_left();
 }
 
-#define TESTS(X)                                                                                  \
-    X(two_operations_on_any_small_tree_interrupt_each_other_anywhere)                             \
-    X(four_operations_at_random)                                                                  \
+#define TESTS(X)                                                                                   \
+    X(two_operations_on_any_small_tree_interrupt_each_other_anywhere)                              \
+    X(four_operations_at_random)                                                                   \
     X(without_memory_more_goes_but_never_less)
 
 TEST_MAIN(leaks, TESTS)

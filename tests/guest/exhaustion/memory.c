@@ -202,9 +202,9 @@ static void unmapped_part(void)
         prepare();
         order = 21;
         expect_eq(map(), 0);
-        l4_dbg_kmem_fail(L4_BASE_DEBUGGER_CAP, n);
+        l4_dbg_kmem_fail(L4_BASE_DEBUGGER_CAP, n, ~0UL);
         expect_eq(unmap_part(), 0);
-        l4_dbg_kmem_fail(L4_BASE_DEBUGGER_CAP, 0);
+        l4_dbg_kmem_fail(L4_BASE_DEBUGGER_CAP, 0, 0);
         expect(probe_read(child, to + L4_PAGESIZE).fault);
         kept |= !probe_read(child, to).fault;
         expect_eq(walk(&w), 0);

@@ -47,8 +47,10 @@ static void prepare(void)
     receiver = child_new();
     witness_start(memory);
     give(sender, receiver->thread, CHILD_CAP(0), L4_CAP_FPAGE_RWS);
-    expect_eq(l4_error(l4_task_map(sender->task, L4_BASE_TASK_CAP, l4_fpage(memory, 21, L4_FPAGE_RW),
-                                   l4_map_control(EMPTY_AT, 0, 0))), 0);
+    expect_eq(
+        l4_error(l4_task_map(sender->task, L4_BASE_TASK_CAP, l4_fpage(memory, 21, L4_FPAGE_RW),
+                             l4_map_control(EMPTY_AT, 0, 0))),
+        0);
     call = false;
     item[0] = l4_map_control(0, 0, 0);
     item[1] = l4_fpage(EMPTY_AT, L4_PAGESHIFT, L4_FPAGE_RW).raw;
@@ -131,8 +133,7 @@ static long fault_and_answer(void)
 
 static void answer_to_fault(void)
 {
-    struct walk w = {fault_and_answer, NULL, witness_check,
-                     -(L4_EIPC_LO + L4_IPC_SEMAPFAILED), 5};
+    struct walk w = {fault_and_answer, NULL, witness_check, -(L4_EIPC_LO + L4_IPC_SEMAPFAILED), 5};
     l4_cap_idx_t gate;
 
     prepare();

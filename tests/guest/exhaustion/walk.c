@@ -32,7 +32,7 @@ void witness_check(void)
 
 static void kmem_fail(unsigned n)
 {
-    expect_eq(l4_dbg_kmem_fail(L4_BASE_DEBUGGER_CAP, n), 0);
+    expect_eq(l4_dbg_kmem_fail(L4_BASE_DEBUGGER_CAP, n, ~0UL), 0);
 }
 
 struct account {

@@ -131,8 +131,14 @@ L4_INLINE long l4_dbg_check(l4_cap_idx_t dbg)
     return l4_error(__l4_dbg_call(dbg, L4_DBG_CHECK_OP, 0));
 }
 
-/* The n-th allocation of kernel memory from now on fails, and only that one; 0: none. */
-L4_INLINE long l4_dbg_kmem_fail(l4_cap_idx_t dbg, l4_umword_t n)
+/* The n-th allocation of kernel memory from now on fails, and those behind it, `count` in all;
+ * n = 0: none. */
+L4_INLINE long l4_dbg_kmem_fail(l4_cap_idx_t dbg, l4_umword_t n, l4_umword_t count)
 {
-    return l4_error(__l4_dbg_call(dbg, L4_DBG_KMEM_FAIL_OP, n));
+    l4_utcb_t *u = l4_utcb();
+
+    u->msg.mr[0] = L4_DBG_KMEM_FAIL_OP;
+    u->msg.mr[1] = n;
+    u->msg.mr[2] = count;
+    return l4_error(l4_ipc_call(dbg, u, l4_msgtag(L4_PROTO_DEBUGGER, 3, 0, 0), L4_IPC_NEVER));
 }
