@@ -3,6 +3,7 @@
 #   make [all]       kernel, sigma0, root task, region manager, pagers, examples  -> build/
 #   make check       host tests under sanitizers, tidy, ABI golden text, stacks   (seconds)
 #   make test        everything, through pytest and QEMU
+#   make model       the SPIN models in tests/model, with and without known mistakes
 #   make run         the demonstration; APPS= SCRIPT= ROOT= MODULES= HEADLESS=1 CMDLINE= MEM= CPU=
 #   make iso         build/quire.iso for BIOS and UEFI
 #   make abi-golden  rewrite tests/abi/golden.txt (an ABI change: see CHANGES.md)
@@ -29,7 +30,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all check test run iso clean FORCE apps guest tidy abi abi-golden compile_commands.json \
+.PHONY: all check test model run iso clean FORCE apps guest tidy abi abi-golden compile_commands.json \
         host-tests images bench bench-compare bench-images profile stack
 all: images
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
@@ -309,6 +310,9 @@ check: $(foreach t,$(host-y),$(O)/host/$(t).passed) tidy abi stack
 
 test:
 	$(Q)$(PYTHON) tools/test.py $(TESTFLAGS)
+
+model:
+	$(Q)$(PYTHON) tools/model --build $(O) $(MODELFLAGS)
 
 # ---------------------------------------------------------------- boot
 

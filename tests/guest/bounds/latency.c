@@ -150,6 +150,25 @@ static void large_task_dies(void)
     verdict("death of a task with 1 GiB of small pages", 10);
 }
 
+/* Many tables with a few pages each; made and destroyed while the watcher watches. */
+static void scattered_task_dies(void)
+{
+    enum { ROUNDS = 12, TABLES = 100, PAGES = 40 };
+    l4_cap_idx_t task = slot_new();
+    l4_fpage_t area = l4_fpage(QUIRE_UTCB_ADDR, L4_PAGESHIFT, L4_FPAGE_RW);
+
+    watcher_start();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        expect_eq(l4_error(l4_factory_create_task(L4_BASE_FACTORY_CAP, task, &area)), 0);
+        for (l4_umword_t t = 0; t < TABLES; t++)
+            for (l4_umword_t i = 0; i < PAGES; i++)
+                map_page(task, L4_BASE_TASK_CAP, memory + i * L4_PAGESIZE,
+                         MANY_AT + (t << 30) + i * 12 * L4_PAGESIZE);
+        expect_eq(destroy(task), 0);
+    }
+    verdict("tasks with scattered pages", ROUNDS);
+}
+
 static void chain(void)
 {
     l4_cap_idx_t task = task_new();
@@ -221,6 +240,7 @@ const struct test latency_tests[] = {
     {"they lose a right in bounded steps", downgrade_many},
     {"they are asked for accessed and dirty in bounded steps", ask_many},
     {"a task with 1 GiB of small pages dies in bounded steps", large_task_dies},
+    {"a task with pages in many tables dies in bounded steps", scattered_task_dies},
     {"a chain of 10,000 mappings is dealt with in bounded steps", chain},
     {"kernel-user memory is cleared in bounded steps", sixteen_pages},
     {"many threads become ready in bounded steps", many_at_once},

@@ -2,9 +2,9 @@
  * exhaustion/walk.h - the same operation again and again, with less and less that it may allocate
  *
  * All allocations of the operation fail from the first on, then from the second, and so on, until
- * the operation makes so few that it succeeds. Each failure must give the documented error, and change nothing:
- * kernel memory used and free are what they were, the kernel's checks hold, and a witness, another
- * task with mappings of the same pages, still has what it had.
+ * the operation makes so few that it succeeds. Each failure must give the documented error, and
+ * change nothing: kernel memory used and free are what they were, the kernel's checks hold, and a
+ * witness, another task with mappings of the same pages, still has what it had.
  */
 #pragma once
 
