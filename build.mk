@@ -30,8 +30,8 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all check test model run iso clean FORCE apps guest tidy abi abi-golden compile_commands.json \
-        host-tests images bench bench-compare bench-images profile stack
+.PHONY: all check test model run iso clean FORCE apps guest tidy abi abi-golden \
+        compile_commands.json host-tests images bench bench-compare bench-images profile stack
 all: images
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:

@@ -123,7 +123,8 @@ static inline struct mapping *mapping_parent(const struct mapping *m)
 }
 
 /* A node without parent, charged to q; NULL: exhausted. */
-static inline __attribute__((always_inline)) struct mapping *mapping_new(struct quota *q, unsigned level_and_kind)
+static inline __attribute__((always_inline)) struct mapping *
+mapping_new(struct quota *q, unsigned level_and_kind)
 {
     struct mapping *m = slab_take(&mapping_slab, q);
 
@@ -161,7 +162,8 @@ void mapdb_list_trim(struct mapping *parent, kref_t *list);
 void mapdb_parts_use(kref_t *list);
 
 /* Enter a child at the head of a list. */
-static inline __attribute__((always_inline)) void mapdb_link(kref_t *list, struct mapping *parent, struct mapping *child)
+static inline __attribute__((always_inline)) void
+mapdb_link(kref_t *list, struct mapping *parent, struct mapping *child)
 {
     kref_t first = *list;
 
@@ -250,7 +252,7 @@ static inline void mapdb_cut(struct mapping *c, unsigned ad)
  * A climb goes the other way, from a mapping up towards its root.
  */
 struct mapwalk {
-    struct mapping *root; /* NULL: it has ended, or the root is gone. Of a climb: whom it looks for */
+    struct mapping *root; /* NULL: it has ended, or the root is gone; of a climb: the ancestor */
     struct mapping *at;
     struct mapping *from; /* of a climb: where it began; NULL: not a climb */
     uint64_t page;        /* the part, in pages of 4 KiB from the root's start */

@@ -42,9 +42,9 @@ static inline __attribute__((always_inline)) unsigned free_place(struct kpage *d
 }
 
 /*
- * Leaves, from c on in its list, for at most n steps; how many it took. *knew: their flags and those
- * of their entries. Cut and forget in one go, and the list is put right once for all of them. Only when
- * walk_unwatched().
+ * Leaves, from c on in its list, for at most n steps; how many it took. *knew: their flags and
+ * those of their entries. Cut and forget in one go, and the list is put right once for all of
+ * them. Only when walk_unwatched().
  */
 static inline unsigned remove_leaves(struct mapping *c, unsigned n, kref_t *knew)
 {
@@ -210,7 +210,7 @@ static int unmap_whole(struct unmap_request *u, struct mapping *m)
 /* The largest part that begins at va, at most `size` bytes and not above `level`. */
 static unsigned part_level(uint64_t va, uint64_t size, unsigned level)
 {
-    while (level > 1 && ((va & ((1UL << ptab_shift(level)) - 1)) || size < 1UL << ptab_shift(level)))
+    while (level > 1 && ((va & ((1UL << ptab_shift(level)) - 1)) || size >> ptab_shift(level) == 0))
         level--;
     return level;
 }

@@ -141,8 +141,9 @@ static struct walk *resumed(const struct walk *what)
     struct walk *k = walk_of(current_id());
 
     if (!k || k->at.root != what->at.root || k->at.from != what->at.from ||
-        k->revoker != what->revoker || k->at.page != what->at.page || k->at.level != what->at.level || k->visit != what->visit ||
-        k->rights != what->rights || k->self != what->self || k->detached != what->detached)
+        k->at.page != what->at.page || k->at.level != what->at.level ||
+        k->visit != what->visit || k->revoker != what->revoker || k->rights != what->rights ||
+        k->self != what->self || k->detached != what->detached)
         return NULL;
     return k;
 }

@@ -19,6 +19,8 @@
     X(unmap_1)                                                                                     \
     X(map_4m_4k)                                                                                   \
     X(unmap_4m_4k)                                                                                 \
+    X(map_4m_2m)                                                                                   \
+    X(unmap_4m_2m)                                                                                 \
     X(task_create)                                                                                 \
     X(task_delete)                                                                                 \
     X(unmap_100000)                                                                                \

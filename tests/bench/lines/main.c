@@ -94,6 +94,12 @@ static void map(void)
     MARKED(REGION_unmap_4m_4k, 3, party_unmap_children(PLACE_SMALL, PLACE_ORDER),
            party_map(task, PLACE_SMALL, MANY_AT, PLACE_ORDER));
     party_unmap_children(PLACE_SMALL, PLACE_ORDER);
+    MARKED(REGION_map_4m_2m, 3, party_map(task, PLACE_BIG, MANY_AT, PLACE_ORDER),
+           party_unmap(task, MANY_AT, PLACE_ORDER));
+    party_map(task, PLACE_BIG, MANY_AT, PLACE_ORDER);
+    MARKED(REGION_unmap_4m_2m, 3, party_unmap(task, MANY_AT, PLACE_ORDER),
+           party_map(task, PLACE_BIG, MANY_AT, PLACE_ORDER));
+    party_unmap(task, MANY_AT, PLACE_ORDER);
 }
 
 static void objects(void)
