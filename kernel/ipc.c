@@ -249,8 +249,8 @@ static void receive(struct ipc *ipc, struct thread *from, bool any)
         ipc_fail(self, L4_IPC_RETIMEOUT);
     } else {
         self->state = !any                      ? THREAD_RECV_FROM
-                      : timeout || self->caller ? THREAD_RECV_ANY_SLOW
-                                                : THREAD_RECV_ANY;
+                      : timeout || self->caller || self->cont ? THREAD_RECV_ANY_SLOW
+                                                              : THREAD_RECV_ANY;
         self->partner = any ? NULL : from;
         if (!any && from)
             list_add(&from->waiters, &self->link);
@@ -408,7 +408,7 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
 
     if (msgtag_words(ipc->tag) + 2 * msgtag_items(ipc->tag) > LIMIT_WORDS) {
         ipc_fail(self, L4_IPC_SEMSGCUT);
-    } else if (self->flags & THREAD_CANCEL) {
+    } else if ((self->flags & THREAD_CANCEL) && self->message == MESSAGE_UTCB) {
         self->flags &= (uint8_t)~THREAD_CANCEL;
         self->progress = 0; /* of a call that was preempted: the next one begins at its beginning */
         ipc_fail(self, (ipc->op & L4_SYSF_SEND) ? L4_IPC_SECANCELED : L4_IPC_RECANCELED);

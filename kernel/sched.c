@@ -145,10 +145,13 @@ struct thread *sched_next(struct thread *self)
         }
         cpu0.resched = false;
         sched_load(&cpu0, next);
-        if (!next->cont)
+        if (!next->cont && !(next->flags & THREAD_TRIGGERED))
             return next;
-        self = next;
-        self = self->cont(self); /* clears or keeps ->cont; says who was current then */
+        if (!next->cont)
+            thread_rearm(next);
+        self = next->cont(next); /* clears or keeps ->cont; says who was current then */
+        if (self == next && !self->cont && (self->flags & THREAD_TRIGGERED))
+            thread_rearm(self);
     }
 }
 

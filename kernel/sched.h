@@ -38,7 +38,8 @@ static inline void sched_load_other(struct cpu *c, struct thread *next, const st
     c->current = next;
     *c->tss_rsp0 = (uint64_t)(&next->regs + 1);
     wrmsr_halves(MSR_KERNEL_GS_BASE, next->gs_base_low, next->gs_base_high);
-    if (__builtin_expect(next->fs_base != c->fs_base_loaded, 0)) {
+    /* Only 0 can be relied on: loading a selector sets the base to 0 behind our back. */
+    if (__builtin_expect((next->fs_base | c->fs_base_loaded) != 0, 0)) {
         c->fs_base_loaded = next->fs_base;
         wrmsr(MSR_FS_BASE, next->fs_base);
     }

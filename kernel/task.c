@@ -16,7 +16,7 @@
 
 enum { CAP_PAGES = L4_CAP_SLOTS / CAPS_PER_PAGE };
 /* A page given back to the pool costs about eight of the steps that LIMIT_STEPS counts. */
-enum { KU_PAGES_STEP = LIMIT_STEPS / 8 };
+enum { KU_PAGES_STEP = LIMIT_STEPS / 8 + 1 };
 enum { STAGE_THREADS, STAGE_MEMORY, STAGE_PORTS, STAGE_CAPS };
 
 struct slab task_slab;

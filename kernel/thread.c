@@ -257,23 +257,27 @@ static void cancel(struct thread *t)
 static struct thread *raise_exception(struct thread *t)
 {
     t->cont = NULL;
+    t->flags &= (uint8_t)~THREAD_TRIGGERED;
     t->regs.vector = TRAP_TRIGGERED;
     t->regs.err = 0;
     fault_exception(t);
     return cpu0.current;
 }
 
-/* t raises an exception before its next instruction: now, or when what it waits for is over. A
- * mapping of items ends with an error, since it is a continuation itself. */
-static void trigger_exception(struct thread *t)
+void thread_rearm(struct thread *t)
 {
-    if (t->xfer_active) {
-        msg_abort(t);
-        ipc_fail(t, L4_IPC_SEABORTED);
-    }
     if (t->state == THREAD_RECV_ANY)
         t->state = THREAD_RECV_ANY_SLOW;
     t->cont = raise_exception;
+}
+
+/* t raises an exception before its next instruction: now, or when what it waits for is over, or
+ * behind what it has to go on with first (the rest of a call, a fault to be sent). */
+static void trigger_exception(struct thread *t)
+{
+    t->flags |= THREAD_TRIGGERED;
+    if (!t->cont)
+        thread_rearm(t);
     cpu0.resched = true;
 }
 

@@ -51,6 +51,7 @@ enum thread_flags {
     THREAD_HAS_IP = 16,       /* ex_regs has said where */
     THREAD_CANCEL = 4,        /* the next IPC ends at once */
     THREAD_ALLOW_SYSCALL = 8, /* the handler of an alien let this system call pass */
+    THREAD_TRIGGERED = 64, /* an exception is to be raised before its next instruction */
     THREAD_NO_SHORTCUT = THREAD_ALIEN | THREAD_CANCEL | THREAD_ALLOW_SYSCALL | THREAD_SLOW,
 };
 
@@ -136,6 +137,8 @@ static inline uint64_t thread_valid_ip(uint64_t ip)
 
 /* Set instruction pointer; addresses outside user space become L4_USER_END, which faults. */
 void thread_set_ip(struct thread *t, uint64_t ip);
+/* t, which has no continuation, raises the exception that ex_regs asked for when it goes on. */
+void thread_rearm(struct thread *t);
 /* A stopped thread runs once it is bound, has an instruction pointer and has been started. */
 void thread_try_start(struct thread *t);
 /* Leave the kernel by iret with exactly the registers in the frame. */

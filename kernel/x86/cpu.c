@@ -118,6 +118,8 @@ static void tables_load(void)
     tss_block.end = 0xff;
     __asm__ volatile("lgdt %0" : : "m"(reg));
     __asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
+    /* No local table: the one that the CPU starts with is at address 0, which users can map. */
+    __asm__ volatile("lldt %w0" : : "r"(0));
 
     for (unsigned i = 0; i < 256; i++) {
         unsigned n = i < 64 ? i : i - (0xf0 - 64); /* entry.S: which have a stub */

@@ -275,7 +275,7 @@ void m_ipc(int i, const struct m_call *call)
     struct m_call c = *call;
 
     t->call = c;
-    if (t->cancel) {
+    if (t->cancel && t->message == M_UTCB) { /* a fault is not the program's own */
         t->cancel = false;
         fail(i, (c.op & L4_SYSF_SEND) ? L4_IPC_SECANCELED : L4_IPC_RECANCELED);
     } else if ((c.op & L4_SYSF_SEND) && (c.op & L4_SYSF_REPLY)) {

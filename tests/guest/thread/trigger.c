@@ -181,7 +181,7 @@ static void in_call(void)
     for (unsigned late = 0; late < 2; late++) {
         struct job *call = job_new(L4_SYSF_CALL, CHILD_CAP(1));
         struct job *w = job_new(L4_SYSF_WAIT, L4_INVALID_CAP);
-        struct job *r = job_new(L4_SYSF_REPLY_AND_WAIT, L4_INVALID_CAP);
+        struct job *r = job_new(L4_SYSF_SEND | L4_SYSF_REPLY, L4_INVALID_CAP);
 
         job_words(call, 1, 1, 0);
         job_words(r, 2, 2, 5);
@@ -263,6 +263,28 @@ static void partner_dies(void)
     destroy(to->thread);
     expect_one(s);
     expect_eq(s->got_error, L4_IPC_ENOT_EXISTENT);
+}
+
+static void touch(void *arg);
+
+/* Cancel is for the IPCs of the program: a fault or an exception that comes first is not one. */
+static void running_and_cancelled(void)
+{
+    struct child *c = watched_child();
+    struct seen s;
+
+    c->priority = 20;
+    child_run(c, spin, (void *)&spins);
+    l4_ipc_sleep_ms(2);
+    expect_eq(l4_error(l4_thread_ex_regs(c->thread, ~0UL, ~0UL,
+                                         L4_THREAD_EX_REGS_CANCEL |
+                                             L4_THREAD_EX_REGS_TRIGGER_EXCEPTION)), 0);
+    s = seen_trigger();
+    s.regs.ip = (l4_umword_t)touch;
+    s.regs.rdi = PLACE;
+    answer_regs(&s.regs);
+    s = seen_fault();
+    expect_eq(s.mr[0], PLACE | L4_PF_WRITE);
 }
 
 /* ---- blocked in a fault, in an exception ---- */
@@ -419,6 +441,7 @@ const struct test trigger_tests[] = {
     {"in a call, when the answer is there", in_call},
     {"in a send and wait, behind both phases", in_send_and_wait},
     {"a cancelled IPC has ended: then it comes, too", and_cancelled},
+    {"cancelled while it runs, it still faults and raises exceptions", running_and_cancelled},
     {"so it does when the partner dies", partner_dies},
     {"in a page fault, when the page is there", in_fault},
     {"in a page fault that is refused, behind the exception", in_rejected_fault},
