@@ -22,6 +22,11 @@ static inline pte_t *entry_at(pte_t *table, uint64_t va, unsigned shift)
     return (pte_t *)((char *)table + (va >> (shift - 3) & (PTAB_ENTRIES - 1) << 3));
 }
 
+static inline pte_t *table_of(const pte_t *e)
+{
+    return (pte_t *)((uintptr_t)e & ~(uintptr_t)(KPAGE_SIZE - 1));
+}
+
 static inline bool is_leaf(pte_t value, unsigned level)
 {
     return level == 1 || (value & PTE_PS);
@@ -237,8 +242,7 @@ void ptab_prune(struct kpage *d, pte_t *e)
     struct space *s = kptr(d->owner);
 
     for (;;) {
-        pte_t *table = e - ptab_index(e);
-        uint64_t va = ptab_va(e);
+        pte_t *table = table_of(e);
 
         if (d->nodes && !d->hint) {
             slab_free(&nodes_slab, s->quota, kptr(d->nodes));
@@ -248,14 +252,14 @@ void ptab_prune(struct kpage *d, pte_t *e)
             return;
         if (s->last == table)
             s->last = NULL;
-        if (s->big && s->big - ptab_index(s->big) == table)
+        if (table_of(s->big) == table)
             s->big = NULL;
         e = kptr(d->up);
         pte_store(e, 0);
-        mmu_flush_page(s, va);
+        mmu_flush_page(s, (uint64_t)d->base << 21);
         kmem_page_free_clean(s->quota, table);
         d = kmem_desc(e);
-        if (ptab_mapping(e))
+        if (d->nodes && ((const kref_t *)kptr(d->nodes))[ptab_index(e)])
             return; /* the place of a mapping that was split */
         d->live--;
     }

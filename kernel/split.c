@@ -139,12 +139,11 @@ static bool clear_part(struct walk *k, struct mapping *m, unsigned *step)
 {
     const struct change remove = {.remove = true};
     uint64_t page = page_of(k, m), end = page + mapping_pages(k->at.level);
-    pte_t seen = 0;
+    pte_t seen;
 
     if (split_to(m, k->at.level, page) != 0)
         return false;
-    while (page < end && !split_empty(m))
-        seen |= change_piece(m, &page, end, &remove);
+    seen = change_piece(m, &page, end, &remove); /* a part lies in one table */
     k->seen |= status_of(accessed_dirty(seen));
     if (m->parent)
         mapping_parent(m)->parts |= accessed_dirty(seen);

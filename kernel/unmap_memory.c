@@ -223,7 +223,7 @@ static int unmap_leaf(struct unmap_request *u, struct mapping *m, uint64_t va, u
     uint64_t all = 1UL << ptab_shift(mapping_level(m));
     unsigned part = part_level(va, *size, level);
 
-    if (part == mapping_level(m) || (mapping_dying(m) && (u->fp.raw & L4_FPAGE_R)))
+    if (part == mapping_level(m))
         return unmap_whole(u, m);
     *size = 1UL << ptab_shift(part);
     return walk_part(u, m, part, (va & (all - 1)) >> L4_PAGESHIFT);

@@ -8,13 +8,14 @@
  *
  * Built with QUIRE_STEPS=1: the kernel looks at the interrupts after every step.
  */
+#include "limits.h"
 #include "machine.h"
 #include "test.h"
 #include "walk.h"
 
 #include <common/fpage.h>
 
-enum { NODES = 12, TASKS = 3, PAGES = 8, OPS = 4 };
+enum { NODES = 12, TASKS = 3, PAGES = 8, OPS = 24 /* more than walks have slots */ };
 enum { ALL, OTHERS };
 #define ROOT_AT 0x80000000UL
 
@@ -428,7 +429,7 @@ static void random_round(unsigned steps)
         add(origin, random_below(3) ? node[origin].level : 1, node[origin].first);
     }
     for (unsigned i = 0; i < steps || busy; i++) {
-        unsigned k = (unsigned)random_below(OPS);
+        unsigned k = (unsigned)random_below(4);
 
         if (!op[k].kind && i < steps && random_op(&op[k])) {
             op_start(&op[k], k);
@@ -461,8 +462,49 @@ static void random_round(unsigned steps)
 TEST(four_operations_at_random)
 {
     start();
-    for (unsigned i = 0; i < 1500; i++)
+    for (unsigned i = 0; i < 400; i++)
         random_round(40);
+    nothing_left();
+}
+
+static unsigned walks_under_way(void)
+{
+    unsigned n = 0;
+
+    for (const struct mapwalk *w = mapdb_walks; w; w = w->next)
+        n++;
+    return n;
+}
+
+/* The slots of walks run out: who needs one helps the oldest. */
+TEST(more_walks_than_slots)
+{
+    struct op op[OPS];
+    unsigned running = OPS, most = 0;
+
+    start();
+    for (unsigned round = 0; round < 60; round++) {
+        root(2);
+        for (int i = 0; i < 9; i++)
+            add((int)random_below((uint64_t)nodes), 2, 0);
+        for (unsigned k = 0; k < OPS; k++) {
+            op[k] = (struct op){.kind = "wwqr"[random_below(4)], .level = 1, .mask = OTHERS,
+                                .first = page[random_below(pages)]};
+            op_start(&op[k], k);
+        }
+        for (running = OPS; running;) {
+            unsigned k = (unsigned)random_below(OPS);
+
+            windows_left = 1 + random_below(4);
+            running -= op[k].kind && op_run(&op[k]);
+            most = most > walks_under_way() ? most : walks_under_way();
+            CHECK(most <= LIMIT_WALKS);
+        }
+        check_model();
+        check_structure();
+        clear();
+    }
+    CHECK(most == LIMIT_WALKS);
     nothing_left();
 }
 
@@ -498,6 +540,7 @@ TEST(without_memory_more_goes_but_never_less)
 #define TESTS(X)                                                                                   \
     X(two_operations_on_any_small_tree_interrupt_each_other_anywhere)                              \
     X(four_operations_at_random)                                                                   \
+    X(more_walks_than_slots)                                                                       \
     X(without_memory_more_goes_but_never_less)
 
 TEST_MAIN(leaks, TESTS)
