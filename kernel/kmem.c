@@ -321,7 +321,7 @@ void *slab_take_slow(struct slab *s, struct quota *q)
     return obj;
 }
 
-void slab_free_slow(struct slab *s, struct quota *q, void *obj)
+void slab_put_slow(struct slab *s, void *obj)
 {
     void *page = (void *)((uintptr_t)obj & ~(uintptr_t)(KPAGE_SIZE - 1));
     struct kpage *d = kmem_desc(page);
@@ -331,7 +331,6 @@ void slab_free_slow(struct slab *s, struct quota *q, void *obj)
         partial_add(s, d, page);
     *(uint16_t *)obj = d->hint;
     d->hint = (uint16_t)(((uintptr_t)obj & (KPAGE_SIZE - 1)) / 8);
-    quota_give(q, s->size);
     if (--d->live)
         return;
     if (s->keep) {

@@ -129,7 +129,7 @@ void slab_init(struct slab *s, const char *name, uint32_t size);
 /* The rare cases of the functions below, in full: no page with room, the first or last object of a
  * page, allocations that have to fail. */
 void *slab_take_slow(struct slab *s, struct quota *q);
-void slab_free_slow(struct slab *s, struct quota *q, void *obj);
+void slab_put_slow(struct slab *s, void *obj);
 
 /*
  * An object charged s->size bytes to q (slab pages themselves are the pool's slack), or NULL. As
@@ -165,20 +165,27 @@ static inline void *slab_alloc(struct slab *s, struct quota *q)
     return obj;
 }
 
-/* size: s->size, where the caller knows it. */
-static inline void slab_free_sized(struct slab *s, struct quota *q, void *obj, uint64_t size)
+/* An object goes back; what it was charged is the caller's business. */
+static inline void slab_put(struct slab *s, void *obj)
 {
     struct kpage *d = kmem_desc(obj);
 
-    kassert(d->kind == KPAGE_SLAB && d->owner == kref(s) && size == s->size);
+    kassert(d->kind == KPAGE_SLAB && d->owner == kref(s));
     if (__builtin_expect(d->hint == KPAGE_FULL, 0) || __builtin_expect(d->live <= 1, 0)) {
-        slab_free_slow(s, q, obj);
+        slab_put_slow(s, obj);
         return;
     }
     *(uint16_t *)obj = d->hint;
     d->hint = (uint16_t)(((uintptr_t)obj & (KPAGE_SIZE - 1)) / 8);
     d->live--;
+}
+
+/* size: s->size, where the caller knows it. */
+static inline void slab_free_sized(struct slab *s, struct quota *q, void *obj, uint64_t size)
+{
+    kassert(size == s->size);
     quota_give(q, size);
+    slab_put(s, obj);
 }
 
 static inline void slab_free(struct slab *s, struct quota *q, void *obj)

@@ -40,6 +40,7 @@ struct unmap_request {
     uint64_t mask;   /* enum l4_unmap_flags_t */
     uint64_t done;   /* bytes or slots behind us */
     unsigned status; /* collects L4_FPAGE_REFERENCED and _DIRTY */
+    unsigned step;   /* since the last look at the interrupts */
 };
 
 /* Go on from u->done. 0 or MAP_PREEMPTED: call again, what is gone is gone. */

@@ -283,79 +283,95 @@ static int unmap_split(struct unmap_request *u, uint64_t start, uint64_t end, ui
 }
 
 /* From entry e on, at most n: children that are the only ones go; how many entries were holes,
- * or without grandchildren and so have been dealt with. *cost: steps besides. */
-static unsigned children_of_neighbours(const struct ptab_run *run, unsigned n, kref_t *knew,
-                                       unsigned *cost)
+ * or without grandchildren and so have been dealt with. */
+static unsigned children_of_neighbours(struct unmap_request *u, struct kpage *d, pte_t *e,
+                                       unsigned n)
 {
-    unsigned i;
+    const kref_t *nodes = (const kref_t *)kptr(d->nodes) + ptab_index(e);
+    unsigned i, cost = 0;
+    kref_t knew = 0;
 
-    for (i = 0; i < n && !*cost; i++) {
-        struct mapping *m = kptr(run->nodes[i]), *c;
+    for (i = 0; i < n && !cost; i++) {
+        struct mapping *m = kptr(nodes[i]), *c;
 
-        if (!run->nodes[i])
+        if (!nodes[i])
             continue;
         if (m->child) {
             c = mapping_ptr(m->child);
             if (!only_leaf(c))
                 break;
-            *cost = remove_only(m, c);
+            cost = remove_only(m, c);
         }
-        *knew |= m->parts;
+        knew |= m->parts;
     }
+    u->step += cost;
+    u->status |= status_of(knew);
     return i;
 }
 
-/* The same; mappings without children go. */
-static unsigned neighbours(const struct ptab_run *run, unsigned n, kref_t *knew, unsigned *cost)
+/* The same; mappings without children go, and the books are put right once for all of them. */
+static unsigned neighbours(struct unmap_request *u, struct kpage *d, pte_t *e, unsigned n)
 {
-    struct space *s = kptr(run->desc->owner);
-    unsigned i;
+    kref_t *nodes = (kref_t *)kptr(d->nodes) + ptab_index(e), knew, seen = 0;
+    struct space *s = kptr(d->owner);
+    bool loaded = s->root_phys == cpu0.root_loaded;
+    unsigned i, gone = 0;
 
     for (i = 0; i < n; i++) {
-        struct mapping *m = kptr(run->nodes[i]);
-        bool last = run->desc->hint == 1;
+        struct mapping *m = kptr(nodes[i]);
 
-        if (!run->nodes[i]) {
-            if (run->e[i] && run->desc->level > 1)
+        if (!nodes[i]) {
+            if (e[i] && d->level > 1)
                 break; /* a table */
             continue;
         }
         if (!mapping_leaf(m) || !m->parent)
             break;
-        *knew |= remove_here(m, run->desc, s);
-        if (last) {
-            *cost = PRUNE_COST;
-            return i + 1; /* the references are gone, perhaps the table */
-        }
+        knew = (m->parts | e[i] >> 1) & MAPPING_AD;
+        pte_store(&e[i], 0);
+        if (loaded)
+            mmu_invlpg(ptab_va(&e[i]));
+        nodes[i] = 0;
+        mapping_ptr(m->parent)->parts |= knew;
+        seen |= knew;
+        mapdb_leave(m);
+        slab_put(&mapping_slab, m);
+        gone++;
+    }
+    u->status |= status_of(seen);
+    task_of_space(s)->pages_unmapped += gone;
+    quota_give(s->quota, gone * sizeof(struct mapping));
+    d->live -= (uint16_t)gone;
+    d->hint -= (uint16_t)gone;
+    if (!d->hint) {
+        u->step += PRUNE_COST;
+        ptab_prune(d, e);
     }
     return i;
 }
 
-/* Entry e and what follows in its table, at most n entries; how many were dealt with. Only when
- * walk_unwatched(). */
-static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pages, unsigned n,
-                                 unsigned *cost)
+/* Entry e and what follows in its table, at most `pages` entries; how many were dealt with. Only
+ * when walk_unwatched(). */
+static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pages)
 {
     bool all = u->mask & L4_FP_ALL_SPACES;
-    struct ptab_run run = ptab_run(e);
-    unsigned rest = ptab_run_length(&run);
-    kref_t knew = 0;
+    struct kpage *d = kmem_desc(e);
+    unsigned n = PTAB_ENTRIES - ptab_index(e), room = LIMIT_STEPS - u->step;
 
+    n = n < room ? n : room;
     n = n < pages ? n : (unsigned)pages;
-    n = n < rest ? n : rest;
-    if (!run.nodes || !(u->fp.raw & L4_FPAGE_R) || u->task->space.partials ||
-        (!all && run.desc->level > 1))
+    if (!d->nodes || !(u->fp.raw & L4_FPAGE_R) || u->task->space.partials ||
+        (!all && d->level > 1))
         return 0;
-    n = (all ? neighbours : children_of_neighbours)(&run, n, &knew, cost);
-    u->status |= status_of(knew);
+    n = (all ? neighbours : children_of_neighbours)(u, d, e, n);
+    u->step += n;
     return n;
 }
 
 /* Whatever begins at u->done, as ordinary mappings do. *size is lowered to what was dealt with. */
-static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint64_t *size,
-                      unsigned *step)
+static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint64_t *size)
 {
-    unsigned level, shift, n = 0, cost = 0;
+    unsigned level, shift, n = 0;
     pte_t *e = ptab_find_near(&u->task->space, va, &level);
     uint64_t offset;
 
@@ -363,10 +379,9 @@ static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint6
     offset = va & ((1UL << shift) - 1);
     *size = (1UL << shift) - offset;
     if (e && !offset && left >> shift && walk_unwatched())
-        n = unmap_neighbours(u, e, left >> shift, LIMIT_STEPS - *step, &cost);
+        n = unmap_neighbours(u, e, left >> shift);
     if (n) {
         *size = (uint64_t)n << shift;
-        *step += n + cost;
         return 0;
     }
     *size = *size < left ? *size : left;
@@ -376,14 +391,13 @@ static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint6
 static NOINLINE int unmap_range(struct unmap_request *u, uint64_t start, unsigned order)
 {
     uint64_t end = order >= 47 ? L4_USER_END : 1UL << order;
-    unsigned step = 0;
 
     while (u->done < end) {
         uint64_t va = start + u->done, size;
         int err = SPLIT_NONE;
 
-        if (step >= LIMIT_STEPS) {
-            step = 0;
+        if (u->step >= LIMIT_STEPS) {
+            u->step = 0;
             if (sched_preempt())
                 return MAP_PREEMPTED;
         }
@@ -392,42 +406,64 @@ static NOINLINE int unmap_range(struct unmap_request *u, uint64_t start, unsigne
         if (__builtin_expect(u->task->space.partials != 0, 0))
             err = unmap_split(u, start, end, &size);
         if (err == SPLIT_NONE)
-            err = unmap_here(u, va, end - u->done, &size, &step);
+            err = unmap_here(u, va, end - u->done, &size);
         if (err == MAP_PREEMPTED)
             return MAP_PREEMPTED;
         u->done += size;
-        step++;
+        u->step++;
     }
     return 0;
 }
 
+/* Neighbours in one table are often all that is asked for. */
+static NOINLINE int unmap_first(struct unmap_request *u, uint64_t start, unsigned order)
+{
+    unsigned level, shift;
+    pte_t *e;
+
+    if (start < L4_USER_END && !u->done) {
+        e = ptab_find_near(&u->task->space, start, &level);
+        shift = ptab_shift(level);
+        if (e && order >= shift && walk_unwatched()) {
+            u->done = (uint64_t)unmap_neighbours(u, e, 1UL << (order - shift)) << shift;
+            if (u->done == 1UL << order)
+                return 0;
+        }
+    }
+    return unmap_range(u, start, order);
+}
+
 /* One small page of a table that is at hand, and its only child (or, of ALL_SPACES, none): what
  * is asked for most. */
-int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
+static NOINLINE int unmap_page(struct unmap_request *u, uint64_t start)
 {
     struct space *s = &u->task->space;
     pte_t *e = ptab_near(s, start);
     struct kpage *d = e ? kmem_desc(e) : NULL;
     struct mapping *m, *c;
 
-    if (order != L4_PAGESHIFT || !d || !d->nodes || !(u->fp.raw & L4_FPAGE_R) ||
-        !walk_unwatched())
-        return unmap_range(u, start, order);
+    if (!d || !d->nodes || !(u->fp.raw & L4_FPAGE_R) || !walk_unwatched())
+        return unmap_first(u, start, L4_PAGESHIFT);
     m = ptab_mapping(e);
     if (!m)
-        return unmap_range(u, start, order);
+        return unmap_range(u, start, L4_PAGESHIFT);
     c = mapping_ptr(m->child);
     if (!(u->mask & L4_FP_ALL_SPACES)) {
         if (m->child && !only_leaf(c))
-            return unmap_range(u, start, order);
+            return unmap_range(u, start, L4_PAGESHIFT);
         if (m->child)
             remove_only(m, c);
         u->status |= status_of(m->parts);
     } else {
         if (!mapping_leaf(m) || !m->parent)
-            return unmap_range(u, start, order);
+            return unmap_range(u, start, L4_PAGESHIFT);
         u->status |= status_of(remove_here(m, d, s));
     }
     u->done = L4_PAGESIZE;
     return 0;
+}
+
+int unmap_memory(struct unmap_request *u, uint64_t start, unsigned order)
+{
+    return order == L4_PAGESHIFT ? unmap_page(u, start) : unmap_first(u, start, order);
 }
