@@ -13,6 +13,7 @@
 
 struct region_map rm_map;
 struct rm_counts rm_counts;
+struct foreign rm_foreign;
 
 /* Ranges that are never the program's, whatever the root task says. */
 static const struct {
@@ -100,6 +101,10 @@ static bool serve(l4_utcb_t *utcb, l4_msgtag_t tag, l4_msgtag_t *answer)
 {
     switch (l4_msgtag_label(tag)) {
     case L4_PROTO_EXCEPTION:
+        if (foreign_turn(&rm_foreign, l4_utcb_exc_u(utcb))) {
+            *answer = l4_msgtag(0, L4_UTCB_EXCEPTION_REGS_SIZE, 0, 0);
+            return true;
+        }
         rm_exception_report(utcb);
         return false;
     case L4RE_PROTO_RM:

@@ -14,8 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { TRAP_PAGE_FAULT = 14, ERROR_CODE_WRITE = 2, ERROR_CODE_FETCH = 16 };
-enum { TRAP_FOREIGN_CALL = 256 }; /* a system call that is not L4's: its number in rax */
+enum { ERROR_CODE_WRITE = 2, ERROR_CODE_FETCH = 16 };
 
 static const char *const trap_names[] = {
     [0] = "divide error",

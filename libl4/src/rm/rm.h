@@ -25,6 +25,7 @@
 #include "region.h"
 
 #include <abi/env.h>
+#include <common/foreign.h>
 #include <l4/sys/ipc.h>
 #include <l4/sys/utcb.h>
 
@@ -71,6 +72,7 @@ struct rm_counts {
 
 extern struct region_map rm_map;
 extern struct rm_counts rm_counts;
+extern struct foreign rm_foreign; /* where the program serves system calls that are not L4's */
 
 static inline const quire_env_page *rm_env(void)
 {

@@ -362,6 +362,17 @@ static l4_msgtag_t show_lists(l4_utcb_t *utcb, l4_msgtag_t tag)
     return answer(0, 0);
 }
 
+/* ---------------------------------------------------------------- foreign system calls */
+
+static l4_msgtag_t set_foreign(l4_utcb_t *utcb, l4_msgtag_t tag)
+{
+    (void)tag;
+    if (utcb->msg.mr[1] >= L4_USER_END || utcb->msg.mr[2] >= L4_USER_END)
+        return answer(-L4_EINVAL, 0);
+    rm_foreign = (struct foreign){utcb->msg.mr[1], utcb->msg.mr[2]};
+    return answer(0, 0);
+}
+
 /* ---------------------------------------------------------------- messages */
 
 /* With the words that each needs, the opcode among them. */
@@ -378,6 +389,7 @@ static const struct {
     [L4RE_RM_GET_AREAS_OP] = {get_areas, 2},
     [L4RE_RM_GET_INFO_OP] = {get_info, 2},
     [L4RE_RM_SHOW_LISTS_OP] = {show_lists, 1},
+    [L4RE_RM_SET_FOREIGN_OP] = {set_foreign, 3},
 };
 
 l4_msgtag_t rm_serve(l4_utcb_t *utcb, l4_msgtag_t tag)
@@ -388,7 +400,7 @@ l4_msgtag_t rm_serve(l4_utcb_t *utcb, l4_msgtag_t tag)
     rm_counts.calls++;
     if (words < 1)
         return answer(-L4_EMSGTOOSHORT, 0);
-    if (op >= sizeof(operations) / sizeof(operations[0]))
+    if (op >= sizeof(operations) / sizeof(operations[0]) || !operations[op].serve)
         return answer(-L4_ENOSYS, 0);
     if (words < operations[op].words)
         return answer(-L4_EMSGTOOSHORT, 0);

@@ -15,6 +15,7 @@
  *   get_areas      6   from                                       MR0 n, n * (start, size, flags)
  *   get_info       7   address                                    MR0 offset, MR1..3 name
  *   show_lists     8                                              (on the log)
+ *   set_foreign   16   entry    copy                              (common/foreign.h)
  *
  * `ds` in a message word is a capability index in the region manager's task: who shares that task
  * can use it; another asks find with MR3 = 1 (L4RE_RM_FIND_CAP) and a receive buffer for the item.
@@ -42,6 +43,7 @@ enum l4re_rm_flags_values {
 /* Quire's own, in the messages above. */
 enum {
     L4RE_RM_SHOW_LISTS_OP = 8,
+    L4RE_RM_SET_FOREIGN_OP = 16,
     L4RE_RM_FIND_CAP = 1,
     L4RE_RM_DETACH_NO_UNMAP = 0x100,
 };
