@@ -238,10 +238,20 @@ enum l4re_ma_ops { L4RE_MA_RELEASE_OP = 1 };
 /* Namespace (0x4001): name in MR2.. */
 enum l4re_ns_ops { L4RE_NS_QUERY_OP = 0 }; /* MR1 length in bytes; answer: one capability item */
 
-/* Parent (0x4002) */
+/*
+ * Parent (0x4002). The gate operations are for managers that are restarted (restart= in the boot
+ * script; for others -L4_ENOSYS): such a gate belongs to the parent and outlives the manager, with
+ * three words that say what it is. The next instance finds them and binds each to itself.
+ */
 enum l4re_parent_ops {
-    L4RE_PARENT_SIGNAL_OP = 0
-}; /* MR1 signal (enum), MR2 value; may not answer */
+    L4RE_PARENT_SIGNAL_OP = 0,    /* MR1 signal (enum), MR2 value; may not answer */
+    L4RE_PARENT_GATE_OP = 1,      /* MR1 label, MR2-4 words; answer: MR0 number, items: the gate,
+                                   * once to keep and once to grant on */
+    L4RE_PARENT_GATE_NEXT_OP = 2, /* MR1 number; answer: MR0 number of the first kept gate at or
+                                   * behind it, MR1-3 words, item: the gate; -L4_ENOENT */
+    L4RE_PARENT_GATE_BIND_OP = 3, /* MR1 number, MR2 label: messages come to the caller's manager */
+};
+enum { L4RE_PARENT_GATE_WORDS = 3 };
 enum l4re_parent_signals {
     L4RE_SIG_EXIT = 0,  /* value: exit status */
     L4RE_SIG_FAULT = 1, /* an unhandled fault or exception has been reported; stop the task */
