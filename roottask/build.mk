@@ -1,1 +1,2 @@
-roottask-y := main.c modules.c script.c elf.c memory.c services.c tasks.c env.c loader.c super.c
+roottask-y := main.c modules.c script.c elf.c memory.c services.c tasks.c env.c loader.c super.c \
+    starter.c

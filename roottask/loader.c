@@ -10,7 +10,8 @@
  *     stack              a dataspace, with a reserved page below
  *
  * L1  Every page that is mapped before the start is paid for by the task's account at sigma0.
- * L2  An error here is the user's: it names the line of the script, and the machine stops.
+ * L2  An error here is the user's: it names the line of the script, and the machine stops. Only a
+ *     program that somebody starts later may fail alone: then nothing of it stays.
  */
 #include "env.h"
 
@@ -18,6 +19,7 @@
 #include <l4/re/env.h>
 #include <l4/sys/err.h>
 
+#include <stdarg.h>
 #include <stdio.h>
 
 /* Where a manager's image may lie: memory that sigma0, which maps one to one, gives nobody. */
@@ -27,7 +29,7 @@
 /* The region manager's part of every program. */
 #define RM_IMAGE_END 0x71000000UL
 #define RM_HEAP RM_IMAGE_END
-enum { RM_HEAP_SIZE = 256 << 10, RM_STACK_SIZE = 32 << 10 };
+enum { RM_HEAP_SIZE = 256 << 10, RM_STACK_SIZE = 32 << 10, REASON_SIZE = 192 };
 static const char rm_file[] = "rm.elf";
 
 /* Where managers with `modules` find struct l4mod_info. */
@@ -41,13 +43,29 @@ struct build {
     struct elf_image rm;      /* programs */
     struct module rm_module;  /* programs */
     quire_env_page *env;      /* here; read-only in the task */
+    void *unwind[5];          /* where to go on when a program that starts later fails */
 };
+
+/* One line with the reason; then the end of the machine, or of this attempt (L2). */
+static void __attribute__((noreturn, format(printf, 2, 3)))
+give_up(const struct build *b, const char *format, ...)
+{
+    char reason[REASON_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reason, sizeof(reason), format, args);
+    va_end(args);
+    if (!b->script->later)
+        fatal_at(b->script->line, "%s: %s", b->script->name, reason);
+    say("roottask: %s does not start: %s", b->script->name, reason);
+    __builtin_longjmp((void **)b->unwind, 1);
+}
 
 static void check(const struct build *b, long err, const char *what)
 {
     if (err < 0)
-        fatal_at(b->script->line, "%s: %s: %s (%ld)", b->script->name, what, l4sys_errtostr(err),
-                 err);
+        give_up(b, "%s: %s (%ld)", what, l4sys_errtostr(err), err);
 }
 
 /* ---- files ---- */
@@ -58,13 +76,13 @@ static void file_check(const struct build *b, const struct module *m, l4_addr_t 
     const char *why;
 
     if (elf_check((const void *)m->start, m->size, low, high, image, &why) != 0)
-        fatal_at(b->script->line, "%s: %s %s", b->script->name, m->name, why);
+        give_up(b, "%s %s", m->name, why);
 }
 
 static void file_find(const struct build *b, const char *name, struct module *m)
 {
     if (!modules_find(name, m))
-        fatal_at(b->script->line, "%s: there is no boot module %s", b->script->name, name);
+        give_up(b, "there is no boot module %s", name);
 }
 
 /* ---- memory that is mapped before the start ---- */
@@ -138,8 +156,7 @@ static l4_umword_t ram_account(const struct build *b, const struct script_amount
     check(b, memory_account_left(L4_BASE_PAGER_CAP, &left), "cannot ask sigma0 for our account");
     bytes = (a ? amount(a, left) : 0) + extra;
     if (bytes > left)
-        fatal_at(b->script->line, "%s: %lu KiB of memory wanted, %lu KiB are left",
-                 b->script->name, bytes >> 10, left >> 10);
+        give_up(b, "%lu KiB of memory wanted, %lu KiB are left", bytes >> 10, left >> 10);
     check(b, memory_account_create(L4_BASE_PAGER_CAP, bytes, task_cap(b->task, slot)),
           "sigma0 gives no account");
     return bytes;
@@ -152,8 +169,8 @@ static void mem_account(const struct build *b)
     l4_umword_t bytes = amount(&b->script->quota, left);
 
     if (bytes > left)
-        fatal_at(b->script->line, "%s: quota of %lu KiB, but manager %s has %lu KiB left",
-                 b->script->name, bytes >> 10, manager->script->name, left >> 10);
+        give_up(b, "quota of %lu KiB, but manager %s has %lu KiB left", bytes >> 10,
+                manager->script->name, left >> 10);
     check(b, service_account_create(task_cap(manager, SLOT_GATE), bytes,
                                     task_cap(b->task, SLOT_MEM)),
           "the memory manager gives no account");
@@ -172,6 +189,8 @@ static l4_cap_idx_t cap_source(const struct task *t, const struct script_cap *ca
         return L4_BASE_DEBUGGER_CAP;
     case SCRIPT_CAP_ICU:
         return L4_BASE_ICU_CAP;
+    case SCRIPT_CAP_STARTER:
+        return STARTER_CAP;
     default:
         return task_cap(&tasks[cap->manager], SLOT_GATE);
     }
@@ -318,26 +337,41 @@ void load_manager(struct task *t, l4_cap_idx_t supervisor)
     say("roottask: %s: manager with %lu KiB of memory", t->script->name, t->quota >> 10);
 }
 
-void load_program(struct task *t, l4_cap_idx_t supervisor)
+static void program_build(struct build *b, l4_cap_idx_t supervisor)
+{
+    struct task *t = b->task;
+
+    file_find(b, t->script->file, &t->module);
+    file_find(b, rm_file, &b->rm_module);
+    file_check(b, &t->module, QUIRE_NULL_GUARD, QUIRE_RM_ADDR, &b->image);
+    file_check(b, &b->rm_module, QUIRE_RM_ADDR, RM_IMAGE_END, &b->rm);
+    ram_account(b, NULL, private_size(&b->rm) + RM_HEAP_SIZE + RM_STACK_SIZE + L4_PAGESIZE,
+                SLOT_RAM);
+    if (t->script->ram.value)
+        ram_account(b, &t->script->ram, 0, SLOT_OWN_RAM);
+    mem_account(b);
+    check(b, task_create(t, supervisor), "cannot create the task");
+    env_make(b);
+    named_caps(b);
+    rm_map(b);
+    regions(b);
+    env_map(b, l4re_kip());
+    t->entry = b->rm.entry;
+    t->stack = QUIRE_RM_STACK_TOP;
+}
+
+long load_program(struct task *t, l4_cap_idx_t supervisor)
 {
     struct build b = {.task = t, .script = t->script};
 
     task_set_state(t, TASK_LOADING);
-    file_find(&b, t->script->file, &t->module);
-    file_find(&b, rm_file, &b.rm_module);
-    file_check(&b, &t->module, QUIRE_NULL_GUARD, QUIRE_RM_ADDR, &b.image);
-    file_check(&b, &b.rm_module, QUIRE_RM_ADDR, RM_IMAGE_END, &b.rm);
-    ram_account(&b, NULL, private_size(&b.rm) + RM_HEAP_SIZE + RM_STACK_SIZE + L4_PAGESIZE,
-                SLOT_RAM);
-    if (t->script->ram.value)
-        ram_account(&b, &t->script->ram, 0, SLOT_OWN_RAM);
-    mem_account(&b);
-    check(&b, task_create(t, supervisor), "cannot create the task");
-    env_make(&b);
-    named_caps(&b);
-    rm_map(&b);
-    regions(&b);
-    env_map(&b, l4re_kip());
-    t->entry = b.rm.entry;
-    t->stack = QUIRE_RM_STACK_TOP;
+    t->quota = 0;
+    if (__builtin_setjmp(b.unwind)) {
+        task_kill(t);
+        task_release(t);
+        task_set_state(t, TASK_FREE);
+        return -L4_ENOMEM;
+    }
+    program_build(&b, supervisor);
+    return 0;
 }

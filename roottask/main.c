@@ -128,7 +128,7 @@ static void load_all(l4_cap_idx_t supervisor)
         module_args(&script.tasks[i]);
         if (script.tasks[i].kind == SCRIPT_MANAGER)
             load_manager(&tasks[i], supervisor);
-        else
+        else if (!script.tasks[i].later)
             load_program(&tasks[i], supervisor);
     }
 }
@@ -139,7 +139,7 @@ static void start_programs(void)
     for (unsigned i = 0; i < script.count; i++) {
         long err;
 
-        if (script.tasks[i].kind != SCRIPT_PROGRAM)
+        if (script.tasks[i].kind != SCRIPT_PROGRAM || script.tasks[i].later)
             continue;
         err = task_start(&tasks[i]);
         if (err < 0)
@@ -156,18 +156,39 @@ static void reap(void)
             task_release(&tasks[i]);
 }
 
+/* The supervisor wakes us when somebody has ended; holders of the starter's gate ask for starts. */
+static void __attribute__((noreturn)) serve(void)
+{
+    l4_timeout_t period = l4_timeout(l4_timeout_from_us(0), l4_timeout_from_us(REAP_PERIOD_US));
+    l4_utcb_t *u = l4_utcb();
+    l4_umword_t from;
+    l4_msgtag_t tag;
+    unsigned words = 0;
+    long label = 0;
+    bool answer = false;
+
+    for (;;) {
+        reap();
+        u->buf.bdr = 0;
+        u->buf.br[0] = 0;
+        tag = answer ? l4_ipc_reply_and_wait(u, l4_msgtag(label, words, 0, 0), &from, period)
+                     : l4_ipc_wait(u, &from, period);
+        answer = !l4_msgtag_has_error(tag) && starter_label(from);
+        if (answer)
+            label = starter_request(tag, &words);
+    }
+}
+
 int main(void)
 {
-    l4_timeout_t period = l4_timeout(L4_IPC_TIMEOUT_NEVER, l4_timeout_from_us(REAP_PERIOD_US));
-    l4_umword_t label;
+    l4_cap_idx_t supervisor;
 
     modules_init(l4re_kip());
     interactive = has_option(modules_cmdline(), "interactive");
     read_script();
-    load_all(super_start());
+    supervisor = super_start();
+    starter_create(supervisor);
+    load_all(supervisor);
     start_programs();
-    for (;;) {
-        reap();
-        l4_ipc_wait(l4_utcb(), &label, period);
-    }
+    serve();
 }

@@ -6,6 +6,8 @@
  * a task belongs to one of them at a time, as its state says:
  *
  *   FREE --loader--> LOADING --loader--> RUNNING --supervisor--> DEAD --loader--> GONE
+ *
+ * A program of the kind `later` goes from GONE to LOADING again.
  */
 #pragma once
 
@@ -110,9 +112,11 @@ struct task {
     l4_umword_t quota_given; /* manager: bytes promised to programs */
     l4_addr_t entry;         /* of the image; for a program: of its region manager */
     l4_addr_t stack;         /* first stack pointer; 0: the image brings its own */
+    int status;              /* exit status, once it is DEAD */
 };
 
 extern struct task tasks[SCRIPT_TASKS_MAX];
+#define STARTER_CAP (34UL << L4_CAP_SHIFT)
 
 int task_state(const struct task *t);
 void task_set_state(struct task *t, int state);
@@ -137,7 +141,20 @@ void task_release(struct task *t);
 
 /* Build a task from its script record, or fatal(). Managers run afterwards, programs wait. */
 void load_manager(struct task *t, l4_cap_idx_t supervisor);
-void load_program(struct task *t, l4_cap_idx_t supervisor);
+/*
+ * A program of the kind `later` may fail: the reason is on the log, the result is negative, and
+ * nothing is left of it.
+ */
+long load_program(struct task *t, l4_cap_idx_t supervisor);
+
+/* ---- programs that start when somebody says so; starter.c ---- */
+
+/* Make the starter's gate, which leads to this thread. */
+void starter_create(l4_cap_idx_t supervisor);
+/* Does a message with this label come from that gate? */
+bool starter_label(l4_umword_t label);
+/* Answer a request in the UTCB; the label of the reply, whose words are in *words. */
+long starter_request(l4_msgtag_t tag, unsigned *words);
 
 /* ---- supervision; super.c ---- */
 

@@ -227,6 +227,7 @@ static bool builtin_cap(const char *name, enum script_source *source)
         {"sigma0", SCRIPT_CAP_SIGMA0},
         {"debugger", SCRIPT_CAP_DEBUGGER},
         {"icu", SCRIPT_CAP_ICU},
+        {"starter", SCRIPT_CAP_STARTER},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -358,6 +359,10 @@ static int flag_word(struct parser *p)
         p->script->main = p->script->count;
         return 0;
     }
+    if (strcmp(p->word, "later") == 0 && t->kind == SCRIPT_PROGRAM) {
+        t->later = true;
+        return 0;
+    }
     if (strcmp(p->word, "modules") == 0 && t->kind == SCRIPT_MANAGER) {
         t->modules = true;
         return 0;
@@ -410,7 +415,7 @@ int script_add_args(struct script_task *t, const char *text)
 static int statement_name(struct parser *p)
 {
     static const char *const taken[] = {"kernel", "sigma0",  "roottask", "rm",
-                                        "icu",    "debugger", "parent"};
+                                        "icu",    "debugger", "parent", "starter"};
     int more = word_next(p);
     int err;
 
@@ -454,6 +459,8 @@ static int statement_check(struct parser *p)
             t->modules = true;
         return 0;
     }
+    if (t->main && t->later)
+        return fail_rest(p, "program", t->name, ": the main program cannot start later");
     for (unsigned i = 0; i < t->cap_count; i++)
         wants_sigma0 = wants_sigma0 || t->caps[i].source == SCRIPT_CAP_SIGMA0;
     if (wants_sigma0 != (t->ram.value != 0))
@@ -509,7 +516,7 @@ static int statement(struct parser *p, enum script_kind kind)
     err = statement_check(p);
     if (err)
         return err;
-    if (kind == SCRIPT_PROGRAM && !p->main_given)
+    if (kind == SCRIPT_PROGRAM && !p->main_given && !t->later)
         p->script->main = p->script->count;
     p->script->count++;
     return 0;
@@ -535,7 +542,7 @@ static int script_finish(struct parser *p)
 
     p->line = 0;
     for (unsigned i = 0; i < s->count; i++)
-        if (s->tasks[i].kind == SCRIPT_PROGRAM) {
+        if (s->tasks[i].kind == SCRIPT_PROGRAM && !s->tasks[i].later) {
             s->tasks[s->main].main = true;
             return 0;
         }

@@ -25,7 +25,13 @@ enum {
 enum script_kind { SCRIPT_MANAGER, SCRIPT_PROGRAM };
 
 /* Where a capability named in caps= comes from. */
-enum script_source { SCRIPT_CAP_MANAGER, SCRIPT_CAP_SIGMA0, SCRIPT_CAP_DEBUGGER, SCRIPT_CAP_ICU };
+enum script_source {
+    SCRIPT_CAP_MANAGER,
+    SCRIPT_CAP_SIGMA0,
+    SCRIPT_CAP_DEBUGGER,
+    SCRIPT_CAP_ICU,
+    SCRIPT_CAP_STARTER,
+};
 
 struct script_cap {
     char name[SCRIPT_NAME_SIZE];
@@ -52,6 +58,7 @@ struct script_task {
     unsigned rom;     /* program: index of the manager that serves the modules */
     bool modules;     /* manager: gets the boot modules and their table */
     bool main;        /* program: its exit status is the machine's */
+    bool later;       /* program: waits for a holder of the starter's capability */
     unsigned cap_count;
     struct script_cap caps[SCRIPT_CAPS_MAX];
     bool has_args;    /* "--" was there: the module's own arguments do not count */

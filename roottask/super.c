@@ -117,6 +117,7 @@ static void wake_loader(void)
 
 static void task_ended(struct task *t, int status)
 {
+    t->status = status;
     task_kill(t);
     if (t->script->kind == SCRIPT_MANAGER)
         say("roottask: manager %s has ended: its clients will fail", t->script->name);

@@ -34,7 +34,8 @@
     X(PARENT, 0x4002)                \
     X(RM, 0x4005)                    \
     X(MEM_ALLOC, 0x400b)             \
-    X(STATS, 0x5100)
+    X(STATS, 0x5100)                \
+    X(STARTER, 0x5101)
 /* clang-format on */
 
 enum l4_msgtag_protocol {
@@ -255,6 +256,18 @@ enum { L4RE_PARENT_GATE_WORDS = 3 };
 enum l4re_parent_signals {
     L4RE_SIG_EXIT = 0,  /* value: exit status */
     L4RE_SIG_FAULT = 1, /* an unhandled fault or exception has been reported; stop the task */
+};
+
+/* Starter (0x5101), Quire's own: MR0 op, MR1 bytes of the name, MR2.. the name */
+enum l4re_starter_ops {
+    L4RE_STARTER_START_OP = 0,
+    L4RE_STARTER_STATE_OP = 1, /* answer: MR0 state, MR1 exit status once it has ended */
+};
+
+enum l4re_starter_states {
+    L4RE_STARTER_IDLE = 0,    /* never started, or its last start failed */
+    L4RE_STARTER_RUNNING = 1, /* or ended a moment ago: not everything is given back yet */
+    L4RE_STARTER_ENDED = 2,   /* everything is given back */
 };
 
 /* Region manager (0x4005) */

@@ -69,73 +69,90 @@ static void the_last_program_is_main_unless_said_otherwise(void)
     assert(parse(text, sizeof(text) - 1) == 0 && s.main == 3 && s.tasks[3].main);
 }
 
+static void a_program_that_starts_later_is_never_main(void)
+{
+    static const char text[] = MANAGERS "program a file=a.elf quota=1M caps=starter\n"
+                                        "program b file=b.elf quota=1M later\n";
+    static const char alone[] = MANAGERS "program b file=b.elf quota=1M later\n";
+
+    assert(parse(text, sizeof(text) - 1) == 0 && s.main == 2 && s.tasks[2].main);
+    assert(s.tasks[2].caps[0].source == SCRIPT_CAP_STARTER);
+    assert(!s.tasks[2].later && s.tasks[3].later && !s.tasks[3].main);
+    assert(parse(alone, sizeof(alone) - 1) == -L4_EINVAL && error.line == 0);
+}
+
 /* Each line, put behind the managers, gives this error in line 3. */
+static const struct {
+    const char *line;
+    const char *text;
+} mistakes[] = {
+    {"start x", "unknown statement 'start' (manager or program)"},
+    {"\"\" x", "unknown statement '' (manager or program)"},
+    {"program", "the statement has no name"},
+    {"program \"\" file=a", "name is empty"},
+    {"program seventeen-letters file=a", "name 'seventeen-letters' is too long"},
+    {"program a,b file=a", "name 'a,b' has a character that names must not have"},
+    {"program rm file=a quota=1M", "name 'rm' belongs to the system"},
+    {"program rom file=a quota=1M", "name 'rom' is used twice"},
+    {"program a", "program 'a' lacks file="},
+    {"program a file=a", "program 'a' lacks quota="},
+    {"manager a file=a", "manager 'a' lacks quota="},
+    {"program a file=a file=b", "key 'file' is given twice"},
+    {"program a size=3", "unknown key 'size'"},
+    {"program a =3", "unknown key ''"},
+    {"program a file=", "file is empty"},
+    {"program a file=dir/a", "file 'dir/a' has a character that names must not have"},
+    {"manager a mem=anon", "a manager has no key 'mem'"},
+    {"manager a later", "word 'later' is neither key=value nor known here"},
+    {"program a file=a quota=1M main later",
+     "program 'a': the main program cannot start later"},
+    {"program starter file=a quota=1M", "name 'starter' belongs to the system"},
+    {"manager a main", "word 'main' is neither key=value nor known here"},
+    {"manager a -- x", "word '--' is neither key=value nor known here"},
+    {"program a fast", "word 'fast' is neither key=value nor known here"},
+    {"program a prio=0", "prio '0' is not a priority between 1 and 253"},
+    {"program a prio=254", "prio '254' is not a priority between 1 and 253"},
+    {"program a prio=1x", "prio '1x' is not a priority between 1 and 253"},
+    {"program a prio=99999999999999999999999", "prio '99999999999999999999999' is not a "
+                                               "priority between 1 and 253"},
+    {"program a quota=", "quota '' is not a size (a number with K, M or G)"},
+    {"program a quota=M", "quota 'M' is not a size (a number with K, M or G)"},
+    {"program a quota=-1", "quota '-1' is not a size (a number with K, M or G)"},
+    {"program a quota=1T", "quota '1T' is not a size (a number with K, M or G)"},
+    {"program a quota=1KK", "quota '1KK' is not a size (a number with K, M or G)"},
+    {"program a quota=0M", "quota must not be zero"},
+    {"program a quota=0%", "quota '0%' is not a share between 1% and 100%"},
+    {"program a quota=101%", "quota '101%' is not a share between 1% and 100%"},
+    {"program a kmem=50%", "kmem '50%' is not a size (a number with K, M or G)"},
+    {"program a quota=99999999999999999999", "quota '99999999999999999999' is not a size (a "
+                                             "number with K, M or G)"},
+    {"program a quota=70368744177665", "quota '70368744177665' is not a size (a number with "
+                                       "K, M or G)"},
+    {"program a quota=65537G", "quota '65537G' is not a size (a number with K, M or G)"},
+    {"program a mem=none", "mem 'none' is not a manager that stands before this line"},
+    {"program a caps=none", "capability 'none' is not a manager that stands before this line"},
+    {"program a caps=rom,rom", "capability 'rom' is named twice"},
+    {"program a caps=rom,", "capability is empty"},
+    {"program a caps=", "capability is empty"},
+    {"program a file=a quota=1M caps=sigma0",
+     "program 'a': caps=sigma0 and ram= belong together"},
+    {"program a file=a quota=1M ram=4K", "program 'a': caps=sigma0 and ram= belong together"},
+    {"program a file=\"a", "the quotation mark is not closed on this line"},
+    {"program a\001", "unprintable character in the script"},
+    {"program \377", "unprintable character in the script"},
+};
+
 static void every_mistake_has_its_sentence(void)
 {
-    static const struct {
-        const char *line;
-        const char *text;
-    } cases[] = {
-        {"start x", "unknown statement 'start' (manager or program)"},
-        {"\"\" x", "unknown statement '' (manager or program)"},
-        {"program", "the statement has no name"},
-        {"program \"\" file=a", "name is empty"},
-        {"program seventeen-letters file=a", "name 'seventeen-letters' is too long"},
-        {"program a,b file=a", "name 'a,b' has a character that names must not have"},
-        {"program rm file=a quota=1M", "name 'rm' belongs to the system"},
-        {"program rom file=a quota=1M", "name 'rom' is used twice"},
-        {"program a", "program 'a' lacks file="},
-        {"program a file=a", "program 'a' lacks quota="},
-        {"manager a file=a", "manager 'a' lacks quota="},
-        {"program a file=a file=b", "key 'file' is given twice"},
-        {"program a size=3", "unknown key 'size'"},
-        {"program a =3", "unknown key ''"},
-        {"program a file=", "file is empty"},
-        {"program a file=dir/a", "file 'dir/a' has a character that names must not have"},
-        {"manager a mem=anon", "a manager has no key 'mem'"},
-        {"manager a main", "word 'main' is neither key=value nor known here"},
-        {"manager a -- x", "word '--' is neither key=value nor known here"},
-        {"program a fast", "word 'fast' is neither key=value nor known here"},
-        {"program a prio=0", "prio '0' is not a priority between 1 and 253"},
-        {"program a prio=254", "prio '254' is not a priority between 1 and 253"},
-        {"program a prio=1x", "prio '1x' is not a priority between 1 and 253"},
-        {"program a prio=99999999999999999999999", "prio '99999999999999999999999' is not a "
-                                                   "priority between 1 and 253"},
-        {"program a quota=", "quota '' is not a size (a number with K, M or G)"},
-        {"program a quota=M", "quota 'M' is not a size (a number with K, M or G)"},
-        {"program a quota=-1", "quota '-1' is not a size (a number with K, M or G)"},
-        {"program a quota=1T", "quota '1T' is not a size (a number with K, M or G)"},
-        {"program a quota=1KK", "quota '1KK' is not a size (a number with K, M or G)"},
-        {"program a quota=0M", "quota must not be zero"},
-        {"program a quota=0%", "quota '0%' is not a share between 1% and 100%"},
-        {"program a quota=101%", "quota '101%' is not a share between 1% and 100%"},
-        {"program a kmem=50%", "kmem '50%' is not a size (a number with K, M or G)"},
-        {"program a quota=99999999999999999999", "quota '99999999999999999999' is not a size (a "
-                                                 "number with K, M or G)"},
-        {"program a quota=70368744177665", "quota '70368744177665' is not a size (a number with "
-                                           "K, M or G)"},
-        {"program a quota=65537G", "quota '65537G' is not a size (a number with K, M or G)"},
-        {"program a mem=none", "mem 'none' is not a manager that stands before this line"},
-        {"program a caps=none", "capability 'none' is not a manager that stands before this line"},
-        {"program a caps=rom,rom", "capability 'rom' is named twice"},
-        {"program a caps=rom,", "capability is empty"},
-        {"program a caps=", "capability is empty"},
-        {"program a file=a quota=1M caps=sigma0",
-         "program 'a': caps=sigma0 and ram= belong together"},
-        {"program a file=a quota=1M ram=4K", "program 'a': caps=sigma0 and ram= belong together"},
-        {"program a file=\"a", "the quotation mark is not closed on this line"},
-        {"program a\001", "unprintable character in the script"},
-        {"program \377", "unprintable character in the script"},
-    };
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
         char text[512];
         int n = snprintf(text, sizeof(text), MANAGERS "%s\nprogram z file=z quota=1M\n",
-                         cases[i].line);
+                         mistakes[i].line);
         int err = parse(text, (size_t)n);
 
-        if (err != -L4_EINVAL || error.line != 3 || strcmp(error.text, cases[i].text) != 0) {
-            fprintf(stderr, "'%s': %d, line %u: %s\n", cases[i].line, err, error.line, error.text);
+        if (err != -L4_EINVAL || error.line != 3 || strcmp(error.text, mistakes[i].text)) {
+            fprintf(stderr, "'%s': %d, line %u: %s\n", mistakes[i].line, err, error.line,
+                    error.text);
             abort();
         }
     }
@@ -269,6 +286,7 @@ int main(void)
 {
     accepts_the_sample();
     the_last_program_is_main_unless_said_otherwise();
+    a_program_that_starts_later_is_never_main();
     every_mistake_has_its_sentence();
     mistakes_of_the_whole();
     every_limit_is_crossed();
