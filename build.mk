@@ -31,7 +31,8 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .SECONDARY:
 .SUFFIXES:
 .PHONY: all check test model run iso clean FORCE apps guest tidy abi abi-golden \
-        compile_commands.json host-tests images bench bench-compare bench-images profile stack
+        compile_commands.json host-tests guest-run images bench bench-compare bench-images \
+        profile stack
 all: images
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
@@ -323,8 +324,18 @@ run-flags = --build $(O) $(if $(SCRIPT),--script '$(SCRIPT)') \
     $(foreach m,$(MODULES),--module '$(m)') \
     $(if $(CMDLINE),--cmdline '$(CMDLINE)') $(if $(MEM),--mem $(MEM)) $(if $(CPU),--cpu $(CPU)) \
     $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(HEADLESS),--headless) $(RUNFLAGS)
-run: apps
-	$(Q)$(PYTHON) tools/run.py $(run-flags)
+run: guest-run
+	@$(end-with $(file <$(O)/run.status))
+guest-run: apps
+	$(Q)status=0; $(PYTHON) tools/run.py $(run-flags) || status=$$?; echo $$status >$(O)/run.status
+# The object that brings $(end-with): make itself cannot end with the guest's status.
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+-load $(O)/make/status.so
+endif
+$(O)/make/status.so: tools/make/status.c
+	$(call say,HOSTLD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
 iso: $(O)/quire.iso
 $(O)/quire.iso: apps FORCE

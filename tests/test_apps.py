@@ -55,11 +55,11 @@ def test_make_run_builds_and_boots_a_folder_outside_the_checkout(app, script):
     assert "argument 2 is two words" in done.stdout
 
 
-def test_make_run_fails_when_the_program_fails(app, script):
+def test_make_run_ends_with_the_status_of_the_program(app, script):
     folder = app("failing", HELLO)
     cfg = script("program failing file=failing.elf quota=4M main -- 9\n")
     done = run("make", "run", f"APPS={folder}", f"SCRIPT={cfg}", "HEADLESS=1")
-    assert done.returncode == 2 and "exit status 9" in done.stdout, done.stdout
+    assert done.returncode == 9 and "exit status 9" in done.stdout, done.stdout
 
 
 def test_quire_run_ends_with_the_programs_own_status(app, script):
@@ -96,7 +96,7 @@ def test_a_program_in_the_root_tasks_place(app):
 def test_make_run_root(app):
     folder = app("bareroot", BARE)
     done = run("make", "run", f"ROOT={folder}", "HEADLESS=1")
-    assert done.returncode == 2 and "exit status 7" in done.stdout, done.stdout
+    assert done.returncode == 7 and "exit status 7" in done.stdout, done.stdout
 
 
 def test_an_app_folder_without_a_program_is_refused_with_its_name(tmp_path):
