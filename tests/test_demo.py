@@ -63,6 +63,14 @@ def test_the_demonstration_sorts_what_the_host_sorts(tmp_path, size, seed, kind)
     assert_sorted(boot(DEMO, modules=[path]), data)
 
 
+def test_a_file_of_16_mib_fills_all_32_mib(tmp_path):
+    path = tmp_path / "input.dat"
+    data = make_input(path, 16 * MIB, 7)
+    result = boot(DEMO, modules=[path])
+    assert_sorted(result, data)
+    assert re.search(r"agree .*work memory.*: 8192 = 8192$", result.log, re.M), result.log
+
+
 @pytest.mark.parametrize("mem", ["64M", "512M", "6G"])
 def test_the_demonstration_in_little_and_in_much_memory(mem):
     assert_sorted(boot(DEMO, modules=[BUILD / "input.dat"], mem=mem),
