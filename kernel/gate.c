@@ -5,6 +5,7 @@
 
 #include "factory.h"
 #include "ipc.h"
+#include "irq.h"
 #include "kassert.h"
 #include "map.h"
 #include "sched.h"
@@ -21,30 +22,55 @@ struct gate *gate_create(struct object *factory, uint64_t label, struct thread *
     object_init(&g->obj, OBJ_GATE, factory);
     g->label = label & ~3UL;
     g->thread = t;
-    list_init(&g->senders);
+    list_init(&g->waiting);
     list_init(&g->in_thread);
     if (t)
         list_add(&t->gates, &g->in_thread);
     return g;
 }
 
-/* The threads that waited for a thread behind the gate try again: one a step. */
-static bool wake_one(struct gate *g, unsigned error)
+void gate_bind(struct gate *g, struct thread *t)
+{
+    struct link *queue = g->thread ? &g->thread->senders : &g->waiting, *next;
+
+    if (g->thread == t)
+        return;
+    list_del(&g->in_thread);
+    g->thread = t;
+    list_add(&t->gates, &g->in_thread);
+    for (struct link *l = queue->next; l != queue; l = next) {
+        struct thread *s = container_of(l, struct thread, link);
+
+        next = l->next;
+        if (irq_of_sender(l))
+            continue;
+        list_del(l);
+        timeout_cancel(s);
+        s->state = THREAD_READY;
+        fault_or_call_again(s);
+        sched_ready(s);
+    }
+}
+
+void gate_pass_on(struct gate *g)
 {
     struct thread *t;
 
-    if (list_empty(&g->senders))
-        return false;
-    t = container_of(g->senders.next, struct thread, link);
+    if (list_empty(&g->waiting))
+        return;
+    t = container_of(g->waiting.next, struct thread, link);
     list_del(&t->link);
-    timeout_cancel(t);
-    if (error) {
-        ipc_fail(t, error);
-    } else {
-        t->state = THREAD_READY;
-        fault_or_call_again(t);
-        sched_ready(t);
+    t->state = THREAD_RECV_ANY_SLOW;
+    gate_bind(g, t);
+}
+
+bool gate_stand_in(struct gate *g, struct thread *t)
+{
+    if (g->thread && g->thread != t && list_empty(&g->thread->senders)) {
+        ipc_wait_in(t, &g->waiting);
+        return false;
     }
+    gate_bind(g, t);
     return true;
 }
 
@@ -64,12 +90,8 @@ static long bind(struct invocation *iv)
         return err;
     if (thread_of(o)->state == THREAD_DEAD)
         return -L4_EINVAL;
-    list_del(&g->in_thread);
     g->label = mr[1] & ~3UL;
-    g->thread = thread_of(o);
-    list_add(&g->thread->gates, &g->in_thread);
-    while (wake_one(g, 0))
-        ;
+    gate_bind(g, thread_of(o));
     return 0;
 }
 
@@ -100,8 +122,11 @@ bool gate_unbind_one(struct thread *t)
     if (list_empty(&t->gates))
         return false;
     g = container_of(t->gates.next, struct gate, in_thread);
-    list_del(&g->in_thread);
-    g->thread = NULL;
+    gate_pass_on(g);
+    if (g->thread == t) {
+        list_del(&g->in_thread);
+        g->thread = NULL;
+    }
     return true;
 }
 
@@ -110,7 +135,10 @@ static enum reap gate_reap(struct object *o)
     struct gate *g = gate_of(o);
 
     list_del(&g->in_thread);
-    return wake_one(g, L4_IPC_ENOT_EXISTENT) ? REAP_MORE : REAP_DONE;
+    if (list_empty(&g->waiting))
+        return REAP_DONE;
+    thread_abort_ipc(container_of(g->waiting.next, struct thread, link), L4_IPC_ENOT_EXISTENT);
+    return REAP_MORE;
 }
 
 static void gate_release(struct object *o)

@@ -283,6 +283,8 @@ static void send_to_gate(struct ipc *ipc, struct gate *g, unsigned rights)
 {
     struct thread *self = ipc->self;
 
+    if (g->thread && !accepts(g->thread, self))
+        gate_pass_on(g);
     if (g->thread) {
         send(ipc, g->thread, g->label | (rights & 3));
     } else if (is_zero((uint16_t)(ipc->timeouts >> 16))) {
@@ -291,7 +293,7 @@ static void send_to_gate(struct ipc *ipc, struct gate *g, unsigned rights)
         self->state = THREAD_SEND;
         self->partner = NULL;
         self->send_op = ipc->op;
-        list_add(&g->senders, &self->link);
+        list_add(&g->waiting, &self->link);
         if (ipc->timeouts >> 16)
             timeout_set(self, (uint16_t)(ipc->timeouts >> 16));
     }
@@ -421,6 +423,11 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
             o = lookup(self, cap, &rights);
             if (o && o->type == OBJ_IRQ && !o->dying) {
                 irq_receive(irq_of(o), self);
+                return;
+            }
+            if (o && o->type == OBJ_GATE && !o->dying && (rights & L4_CAP_FPAGE_S)) {
+                if (gate_stand_in(gate_of(o), self))
+                    receive(ipc, NULL, true);
                 return;
             }
             if (!o || o->type != OBJ_THREAD) {

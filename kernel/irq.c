@@ -23,7 +23,7 @@ struct irq *irq_create(struct object *factory, enum object_type type)
         return NULL;
     object_init(&i->ep.obj, type, factory);
     list_init(&i->ep.in_thread);
-    list_init(&i->ep.senders);
+    list_init(&i->ep.waiting);
     list_init(&i->queued);
     i->line = IRQ_NO_LINE;
     return i;
@@ -48,7 +48,7 @@ static void offer(struct irq *i)
     if (!t || t->state == THREAD_DEAD)
         return;
     if (t->state == THREAD_RECV_ANY || t->state == THREAD_RECV_ANY_SLOW ||
-        !list_empty(&i->ep.senders))
+        !list_empty(&i->ep.waiting))
         irq_deliver(i, t);
     else
         list_add(&t->senders, &i->queued);
@@ -58,11 +58,11 @@ static void semaphore_up(struct irq *i)
 {
     struct thread *t;
 
-    if (list_empty(&i->ep.senders)) {
+    if (list_empty(&i->ep.waiting)) {
         i->count++;
         return;
     }
-    t = container_of(i->ep.senders.next, struct thread, link);
+    t = container_of(i->ep.waiting.next, struct thread, link);
     list_del(&t->link);
     ipc_deliver(t, msgtag(0, 0, 0, 0), 0);
 }
@@ -85,7 +85,7 @@ void irq_receive(struct irq *i, struct thread *t)
     else if (i->pending)
         irq_deliver(i, t);
     else
-        ipc_wait_in(t, &i->ep.senders);
+        ipc_wait_in(t, &i->ep.waiting);
 }
 
 /* The interrupt leaves its thread; if it is pending, it stays so. */
@@ -101,9 +101,9 @@ static bool tell_one(struct irq *i)
 {
     struct thread *t;
 
-    if (list_empty(&i->ep.senders))
+    if (list_empty(&i->ep.waiting))
         return false;
-    t = container_of(i->ep.senders.next, struct thread, link);
+    t = container_of(i->ep.waiting.next, struct thread, link);
     list_del(&t->link);
     ipc_fail(t, L4_IPC_ENOT_EXISTENT);
     return true;

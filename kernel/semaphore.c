@@ -20,7 +20,7 @@ static long down(struct invocation *iv)
         return 0;
     }
     if (ipc_is_call(iv->self))
-        ipc_wait_in(iv->self, &i->ep.senders);
+        ipc_wait_in(iv->self, &i->ep.waiting);
     else
         ipc_fail(iv->self, L4_IPC_RETIMEOUT); /* only a call can wait for it */
     cpu0.resched = true;

@@ -364,7 +364,8 @@ static long thread_invoke(struct invocation *iv)
         return switch_to(iv);
     case L4_THREAD_STATS_OP:
         iv->utcb->msg.mr[0] = t->ticks * TICK_US;
-        iv->words = 1;
+        iv->utcb->msg.mr[1] = t->caller != NULL;
+        iv->words = 2;
         return 0;
     case L4_THREAD_SET_SEGMENT_BASE_AMD64_OP:
         return set_segment(iv);

@@ -208,11 +208,16 @@ static void deliver(int s, int r)
         queue(s, false);
 }
 
+static bool accepts(const struct m_thread *to, int s)
+{
+    return to->state == M_RECV_ANY ||
+           ((to->state == M_RECV_FROM || to->state == M_RECV_REPLY) && to->partner == s);
+}
+
 static void send(int s, int r)
 {
     struct m_thread *from = &m_threads[s], *to = &m_threads[r];
-    bool waits = to->state == M_RECV_ANY ||
-                 ((to->state == M_RECV_FROM || to->state == M_RECV_REPLY) && to->partner == s);
+    bool waits = accepts(to, s);
 
     from->sent_label = from->call.kind == T_GATE && !(from->call.op & L4_SYSF_REPLY)
                            ? m_gates[from->call.target].label
@@ -231,10 +236,54 @@ static void send(int s, int r)
     }
 }
 
+/* The first thread in that state at the gate, NOBODY: none. */
+static int first_at(int g, enum m_state state)
+{
+    int first = NOBODY;
+
+    for (int i = 0; i < ALL; i++)
+        if (m_threads[i].state == state && m_threads[i].gate == g &&
+            (first == NOBODY || m_threads[i].since < m_threads[first].since))
+            first = i;
+    return first;
+}
+
+/* The gate is to's; whoever waited for the thread before tries again. */
+static void bind_to(int g, int to)
+{
+    int old = m_gates[g].thread, first;
+
+    m_gates[g].thread = to;
+    if (old == to)
+        return;
+    while ((first = old == NOBODY ? first_at(g, M_SEND) : first_sender(old)) != NOBODY) {
+        m_threads[first].state = M_READY;
+        m_threads[first].partner = m_threads[first].gate = NOBODY;
+        m_threads[first].deadline = 0;
+        m_threads[first].pending = M_AGAIN;
+        queue(first, false);
+    }
+}
+
+/* Who stands in takes over. */
+static void pass_on(int g)
+{
+    int i = first_at(g, M_RECV_FROM);
+
+    if (i == NOBODY)
+        return;
+    m_threads[i].state = M_RECV_ANY;
+    m_threads[i].gate = NOBODY;
+    bind_to(g, i);
+}
+
 static void send_to_gate(int s, int g)
 {
     struct m_thread *t = &m_threads[s];
 
+    if (!m_gates[g].dead && m_gates[g].thread != NOBODY &&
+        !accepts(&m_threads[m_gates[g].thread], s))
+        pass_on(g);
     if (m_gates[g].dead) {
         fail(s, L4_IPC_ENOT_EXISTENT);
     } else if (m_gates[g].thread != NOBODY) {
@@ -269,6 +318,25 @@ static void receive(int i, bool any, int from)
     }
 }
 
+/* A closed receive from a gate. */
+static void stand_in(int i, int g)
+{
+    struct m_thread *t = &m_threads[i];
+    int old = m_gates[g].thread;
+
+    if (old == NOBODY || old == i || first_sender(old) != NOBODY) {
+        bind_to(g, i);
+        receive(i, true, NOBODY);
+    } else if (is_zero(t->call.receive_timeout)) {
+        fail(i, L4_IPC_RETIMEOUT);
+    } else {
+        t->state = M_RECV_FROM;
+        t->gate = g;
+        t->since = ++stamp;
+        set_deadline(t, t->call.receive_timeout);
+    }
+}
+
 void m_ipc(int i, const struct m_call *call)
 {
     struct m_thread *t = &m_threads[i];
@@ -297,6 +365,8 @@ void m_ipc(int i, const struct m_call *call)
             receive(i, false, NOBODY);
         else if (c.kind == T_THREAD && m_threads[c.target].state != M_DEAD)
             receive(i, false, c.target);
+        else if (c.kind == T_GATE && !m_gates[c.target].dead)
+            stand_in(i, c.target);
         else
             fail(i, L4_IPC_ENOT_EXISTENT | 1);
     } else {
@@ -383,28 +453,13 @@ long m_set_prio(int i, int prio)
     return 0;
 }
 
-/* Whoever waited at the gate for a thread tries again. */
 long m_bind(int g, int to, uint64_t label)
 {
     if (m_threads[to].state == M_DEAD)
         return -L4_ENOENT;
-    m_gates[g].thread = to;
     m_gates[g].label = label;
-    for (;;) {
-        int first = NOBODY;
-
-        for (int i = 0; i < ALL; i++)
-            if (m_threads[i].state == M_SEND && m_threads[i].gate == g &&
-                (first == NOBODY || m_threads[i].since < m_threads[first].since))
-                first = i;
-        if (first == NOBODY)
-            return 0;
-        m_threads[first].state = M_READY;
-        m_threads[first].gate = NOBODY;
-        m_threads[first].deadline = 0;
-        m_threads[first].pending = M_AGAIN;
-        queue(first, false);
-    }
+    bind_to(g, to);
+    return 0;
 }
 
 long m_yield_to(int t)
@@ -442,26 +497,25 @@ void m_kill(int dead)
             break;
         fail(first, L4_IPC_ENOT_EXISTENT | 1);
     }
-    for (int g = 0; g < GATES; g++)
+    for (int g = 0; g < GATES; g++) {
+        if (m_gates[g].thread != dead)
+            continue;
+        pass_on(g);
         if (m_gates[g].thread == dead)
             m_gates[g].thread = NOBODY;
+    }
 }
 
 void m_delete_gate(int g)
 {
+    int first;
+
     m_gates[g].dead = true;
     m_gates[g].thread = NOBODY;
-    for (;;) {
-        int first = NOBODY;
-
-        for (int i = 0; i < ALL; i++)
-            if (m_threads[i].state == M_SEND && m_threads[i].gate == g &&
-                (first == NOBODY || m_threads[i].since < m_threads[first].since))
-                first = i;
-        if (first == NOBODY)
-            return;
+    while ((first = first_at(g, M_SEND)) != NOBODY)
         fail(first, L4_IPC_ENOT_EXISTENT);
-    }
+    while ((first = first_at(g, M_RECV_FROM)) != NOBODY)
+        fail(first, L4_IPC_ENOT_EXISTENT | 1);
 }
 
 /* The best of the queue: highest priority, then who has stood there longest. */

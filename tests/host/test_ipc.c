@@ -165,7 +165,10 @@ static void gate_ok(int g)
     CHECK(number_of(gate->thread) == m_gates[g].thread);
     CHECK((gate->label | 3) == (m_gates[g].label | 3));
     if (gate->thread)
-        CHECK(list_empty(&gate->senders) && gate->thread->state != THREAD_DEAD);
+        CHECK(gate->thread->state != THREAD_DEAD);
+    for (const struct link *l = gate->waiting.next; l != &gate->waiting; l = l->next)
+        CHECK(container_of(l, struct thread, link)->state ==
+              (gate->thread ? THREAD_RECV_FROM : THREAD_SEND));
 }
 
 /* ---- kernel and model ---- */

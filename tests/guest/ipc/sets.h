@@ -6,7 +6,7 @@
 #include "harness.h"
 
 extern const struct test words_tests[], operations_tests[], errors_tests[], timeouts_tests[],
-    order_tests[];
+    order_tests[], standin_tests[];
 
 /* Microseconds as an IPC timeout: of the receive phase, of the send phase. */
 static inline l4_timeout_t receive_within(l4_uint64_t us)
