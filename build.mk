@@ -3,6 +3,7 @@
 #   make [all]       kernel, sigma0, root task, region manager, pagers, examples  -> build/
 #   make check       host tests under sanitizers, tidy, ABI golden text, stacks   (seconds)
 #   make test        everything, through pytest and QEMU
+#   make test-long   what takes hours: the targets in the list long-y
 #   make model       the SPIN models in tests/model, with and without known mistakes
 #   make run         the demonstration; APPS= SCRIPT= ROOT= MODULES= HEADLESS=1 CMDLINE= MEM= CPU=
 #   make iso         build/quire.iso for BIOS and UEFI
@@ -13,7 +14,8 @@
 #   make profile     instructions by function: PROFILEFLAGS=fault_1
 #   make clean
 #
-# Options: V=1 shows commands; MODE=release drops the checks; CC=gcc; O=dir.
+# Options: V=1 shows commands; MODE=release drops the checks; MODE=san (ubsan, kasan) looks for
+# undefined behaviour and wrong memory accesses of the kernel; CC=gcc; O=dir.
 #
 # B1  */build.mk, libl4/*.mk, tests/host/*.mk hold lists only, paths relative to their folder:
 #         kernel-y libl4-y rm-y sigma0-y roottask-y anon-y rom-y := file.c ../other/file.c ...
@@ -30,7 +32,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all check test model run iso clean FORCE apps guest tidy abi abi-golden \
+.PHONY: all check test test-long long-san model run iso clean FORCE apps guest tidy abi abi-golden \
         compile_commands.json host-tests guest-run images bench bench-compare bench-images \
         profile stack
 all: images
@@ -40,6 +42,7 @@ endif
 
 O ?= build
 MODE ?= debug
+sanitized := san ubsan kasan
 PYTHON ?= /usr/bin/python3
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := clang
@@ -57,15 +60,25 @@ includes-freestanding := -nostdinc -isystem $(shell $(CC) -print-file-name=inclu
 cflags-common := -std=gnu11 -O2 -g -Wall -Wextra -ffreestanding $(includes-freestanding) \
     -fno-pic -fno-pie -fno-omit-frame-pointer -fno-stack-protector -fno-common \
     -fno-asynchronous-unwind-tables -fcf-protection=none
-ifeq ($(MODE),debug)
-cflags-common += -DQUIRE_CHECKS=1
-else ifeq ($(MODE),release)
+ifeq ($(MODE),release)
 cflags-common += -DQUIRE_RELEASE=1
 
 cflags-release := -fomit-frame-pointer
+else ifneq ($(filter debug $(sanitized),$(MODE)),)
+cflags-common += -DQUIRE_CHECKS=1
 else
-$(error MODE is debug or release, not $(MODE))
+$(error MODE is debug, release, or for the kernel one of $(sanitized); not $(MODE))
 endif
+# Sanitizers of the kernel; the run times are in tests/san.
+san-ubsan := $(if $(filter ubsan san,$(MODE)),-fsanitize=undefined -fno-sanitize-recover=all)
+san-kasan := $(if $(filter kasan san,$(MODE)),-fsanitize=kernel-address -fno-sanitize-recover=all \
+    $(addprefix -mllvm -asan-,stack=1 globals=1 instrumentation-with-call-threshold=0 \
+    max-inline-poisoning-size=0 mapping-offset=0xe000000001000000))
+ifneq ($(san-ubsan)$(san-kasan),)
+$(if $(findstring gcc,$(CC)),$(error MODE=$(MODE) needs clang))
+san-both := $(san-ubsan) -DQUIRE_SAN=1 $(if $(san-kasan),-DQUIRE_KASAN=1)
+endif
+ldflags-kernel := $(if $(san-kasan),$(addprefix --wrap=,memcpy memmove memset))
 cflags-kernel := $(cflags-common) $(cflags-release) -Werror -mcmodel=kernel -mno-red-zone \
     -mgeneral-regs-only -ffunction-sections -fdata-sections \
     -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
@@ -84,6 +97,7 @@ ldflags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=non
 
 kernel-y :=
 kernel-small-y :=
+kernel-early-y :=
 libl4-y :=
 rm-y :=
 sigma0-y :=
@@ -154,13 +168,17 @@ base-name = $(notdir $(call strip-slash,$(1)))
 
 images-y :=
 ifneq ($(kernel-y),)
-$(eval $(call compile-set,kernel,kernel/,$(kernel-y),$(CC) $(cflags-kernel)))
-$(eval $(call compile-set,kernel-small,kernel/,$(kernel-small-y),$(CC) $(cflags-kernel) -Os))
+$(eval $(call compile-set,kernel,kernel/,$(kernel-y),\
+    $(CC) $(cflags-kernel) $(san-both) $(san-kasan)))
+$(eval $(call compile-set,kernel-small,kernel/,$(kernel-small-y),\
+    $(CC) $(cflags-kernel) -Os $(san-both) $(san-kasan)))
+$(eval $(call compile-set,kernel-early,kernel/,$(kernel-early-y),\
+    $(CC) $(cflags-kernel) -Os $(san-both)))
 $(O)/kernel.elf: $(call objects,kernel,$(kernel-y)) $(call objects,kernel-small,$(kernel-small-y)) \
-    kernel/x86/kernel.ld kernel/x86/order.txt build.mk $(O)/obj/kernel/list \
-    $(O)/obj/kernel-small/list
+    $(call objects,kernel-early,$(kernel-early-y)) kernel/x86/kernel.ld kernel/x86/order.txt \
+    build.mk $(foreach s,kernel kernel-small kernel-early,$(O)/obj/$(s)/list)
 	$(call say,LINK,$@)
-	$(Q)$(LD) $(ldflags) --gc-sections --symbol-ordering-file=kernel/x86/order.txt \
+	$(Q)$(LD) $(ldflags) $(ldflags-kernel) --gc-sections --symbol-ordering-file=kernel/x86/order.txt \
 	    --no-warn-symbol-ordering -T kernel/x86/kernel.ld -e boot_start -o $@ $(filter %.o,$^)
 # GRUB wants a virtual entry address and translates it; QEMU's -kernel (multiboot 1) wants a 32-bit
 # file and jumps to the entry as it stands, so there it is the physical one.
@@ -311,6 +329,13 @@ check: $(foreach t,$(host-y),$(O)/host/$(t).passed) tidy abi stack
 
 test:
 	$(Q)$(PYTHON) tools/test.py $(TESTFLAGS)
+
+# Each target of the list is a long test.
+long-y := long-san
+test-long: $(long-y)
+# Every guest test on the kernel with sanitizers.
+long-san:
+	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_san.py $(TESTFLAGS)
 
 model:
 	$(Q)$(PYTHON) tools/model --build $(O) $(MODELFLAGS)

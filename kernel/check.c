@@ -213,7 +213,7 @@ static bool pages_ok(struct totals *t, uint64_t *used, uint64_t *node_count)
         const struct slab *s = d->kind == KPAGE_SLAB ? kptr(d->owner) : NULL;
 
         if (s) {
-            t->charged += (uint64_t)d->live * s->size;
+            t->charged += (uint64_t)d->live * (s->size - SAN_GAP);
             *node_count += s == &mapping_slab ? d->live : 0;
             *used += s == &factory_slab ? factories_used(page, d) : 0;
         } else if (d->kind == KPAGE_TABLE || d->kind == KPAGE_PARTS || d->kind == KPAGE_PLAIN) {

@@ -10,7 +10,7 @@
 
 enum { EXIT_PORT = 0xf4, EXIT_ORDERLY = 0x10, EXIT_PANIC = 0x7f, BACKTRACE_MAX = 24 };
 
-extern char stack_bottom[], stack_top[];
+extern char boot_stack[], stack_guard[], stack_bottom[], stack_top[];
 
 static void put(char c)
 {
@@ -103,7 +103,8 @@ void backtrace(uint64_t ip, uint64_t rbp)
 {
     klog("backtrace kernel: 0x%lx", ip);
     for (unsigned i = 0; i < BACKTRACE_MAX; i++) {
-        if ((rbp & 7) || rbp < (uint64_t)stack_bottom || rbp >= (uint64_t)stack_top - 8)
+        if ((rbp & 7) || rbp < (uint64_t)boot_stack || rbp >= (uint64_t)stack_top - 8 ||
+            (rbp >= (uint64_t)stack_guard - 8 && rbp < (uint64_t)stack_bottom))
             break;
         klog(" 0x%lx", ((uint64_t *)rbp)[1]);
         rbp = *(uint64_t *)rbp;

@@ -66,6 +66,7 @@ void kmem_init(void *start, size_t bytes)
     buddy_init(&kmem.buddy, start, kmem.first, frames);
     kcheck(buddy_ok(&kmem.buddy));
     (void)!buddy_add(&kmem.buddy, kmem.first + own, frames - own);
+    san_set((char *)start + (own << 12), (frames - own) << 12, SAN_FREE_PAGE);
     kmem.low = buddy_free_frames(&kmem.buddy);
 }
 
@@ -119,12 +120,14 @@ static void *clean_pop(void)
     kmem.clean = d->next;
     kmem.clean_count--;
     *d = (struct kpage){0};
+    san_set(page, KPAGE_SIZE, SAN_FINE);
     return page;
 }
 
 static void buddy_give(void *page, unsigned order)
 {
     kassert(!buddy_any_free(&kmem.buddy, kref(page) >> 12, order));
+    san_set(page, (size_t)KPAGE_SIZE << order, SAN_FREE_PAGE);
     buddy_give_back(&kmem.buddy, kref(page) >> 12, order);
 }
 
@@ -166,6 +169,7 @@ static void *take_frames(unsigned order, enum kpage_kind kind)
         d[i].kind = (uint8_t)kind;
     }
     note_low();
+    san_set(frame_addr((uint64_t)frame), (size_t)KPAGE_SIZE << order, SAN_FINE);
     return frame_addr((uint64_t)frame);
 }
 
@@ -201,6 +205,7 @@ void kmem_page_free_clean(struct quota *q, void *page)
     *d = (struct kpage){.kind = KPAGE_CLEAN, .next = kmem.clean};
     kmem.clean = kref(page);
     kmem.clean_count++;
+    san_set(page, KPAGE_SIZE, SAN_FREE_PAGE);
     quota_give(q, KPAGE_SIZE);
 }
 
@@ -234,6 +239,7 @@ void kmem_pages_free(struct quota *q, void *pages, unsigned order)
 
 void slab_init(struct slab *s, const char *name, uint32_t size)
 {
+    size += SAN_GAP;
     kassert(size >= 8 && size % 8 == 0 && size <= KPAGE_SIZE);
     *s = (struct slab){
         .name = name,
@@ -282,9 +288,12 @@ static bool slab_grow(struct slab *s)
     if (!page)
         return false;
     clear_page(page, KPAGE_SIZE);
-    for (unsigned i = 0; i < s->perpage; i++)
+    san_set(page, KPAGE_SIZE, SAN_REDZONE);
+    for (unsigned i = 0; i < s->perpage; i++) {
+        san_object_free(page + (size_t)i * s->size, s->size);
         *(uint16_t *)(page + (size_t)i * s->size) =
             i + 1 < s->perpage ? (uint16_t)((i + 1) * s->size / 8) : KPAGE_FULL;
+    }
     d = kmem_desc(page);
     d->owner = kref(s);
     d->live = 0;
@@ -301,10 +310,10 @@ void *slab_take_slow(struct slab *s, struct quota *q)
     struct kpage *d;
     uint16_t *obj;
 
-    if (kmem_fail_now() || !quota_take(q, s->size))
+    if (kmem_fail_now() || !quota_take(q, s->size - SAN_GAP))
         return NULL;
     if (!s->partial && !slab_grow(s)) {
-        quota_give(q, s->size);
+        quota_give(q, s->size - SAN_GAP);
         return NULL;
     }
     d = kmem_desc(kptr(s->partial));
@@ -318,6 +327,7 @@ void *slab_take_slow(struct slab *s, struct quota *q)
     }
     if (d->hint == KPAGE_FULL)
         partial_remove(s, d);
+    san_object_used(obj, s->size);
     return obj;
 }
 
@@ -331,6 +341,7 @@ void slab_put_slow(struct slab *s, void *obj)
         partial_add(s, d, page);
     *(uint16_t *)obj = d->hint;
     d->hint = (uint16_t)(((uintptr_t)obj & (KPAGE_SIZE - 1)) / 8);
+    san_object_free(obj, s->size);
     if (--d->live)
         return;
     if (s->keep) {
@@ -370,7 +381,7 @@ static bool slab_ok(const struct slab *s)
     return empty == s->keep && empty <= 1;
 }
 
-bool kmem_ok(void)
+SAN_UNCHECKED bool kmem_ok(void)
 {
     uint64_t clean = 0, kept = 0, slab_pages = 0;
 

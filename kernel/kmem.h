@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "kassert.h"
+#include "san.h"
 #include "x86/kptr.h"
 
 struct quota {
@@ -115,7 +116,7 @@ bool kmem_ok(void);
  */
 struct slab {
     const char *name;
-    uint32_t size;    /* bytes an object */
+    uint32_t size;    /* bytes an object, SAN_GAP included, which nobody pays */
     uint16_t perpage;
     uint16_t keep;    /* an empty page is kept back (at most one) */
     kref_t partial;   /* pages with room */
@@ -148,10 +149,11 @@ static inline __attribute__((always_inline)) void *slab_take(struct slab *s, str
     obj = (uint16_t *)(page + (size_t)d->hint * 8);
     if (__builtin_expect(!d->live, 0) || __builtin_expect(*obj == KPAGE_FULL, 0))
         return slab_take_slow(s, q);
-    if (!quota_take(q, s->size))
+    if (!quota_take(q, s->size - SAN_GAP))
         return NULL;
     d->hint = *obj;
     d->live++;
+    san_object_used(obj, s->size);
     return obj;
 }
 
@@ -160,7 +162,7 @@ static inline void *slab_alloc(struct slab *s, struct quota *q)
 {
     uint64_t *obj = slab_take(s, q);
 
-    for (uint32_t i = 0; obj && i < s->size / 8; i++)
+    for (uint32_t i = 0; obj && i < (s->size - SAN_GAP) / 8; i++)
         obj[i] = 0;
     return obj;
 }
@@ -178,17 +180,18 @@ static inline void slab_put(struct slab *s, void *obj)
     *(uint16_t *)obj = d->hint;
     d->hint = (uint16_t)(((uintptr_t)obj & (KPAGE_SIZE - 1)) / 8);
     d->live--;
+    san_object_free(obj, s->size);
 }
 
-/* size: s->size, where the caller knows it. */
+/* size: that of slab_init, where the caller knows it. */
 static inline void slab_free_sized(struct slab *s, struct quota *q, void *obj, uint64_t size)
 {
-    kassert(size == s->size);
+    kassert(size + SAN_GAP == s->size);
     quota_give(q, size);
     slab_put(s, obj);
 }
 
 static inline void slab_free(struct slab *s, struct quota *q, void *obj)
 {
-    slab_free_sized(s, q, obj, s->size);
+    slab_free_sized(s, q, obj, s->size - SAN_GAP);
 }

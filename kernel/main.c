@@ -14,6 +14,7 @@
 #include "klog.h"
 #include "limits.h"
 #include "map.h"
+#include "san.h"
 #include "sched.h"
 #include "task.h"
 
@@ -154,6 +155,7 @@ void kernel_main(uint32_t magic, uint64_t info)
     multiboot_parse(magic, info, &bootinfo);
     plan_memory(&bootinfo);
     plan_modules(&bootinfo);
+    san_options(bootinfo.cmdline);
     if (boot_flag(bootinfo.cmdline, "nofast"))
         thread_initial_flags = THREAD_SLOW;
     if (bootinfo.module_count < 2)
@@ -161,6 +163,7 @@ void kernel_main(uint32_t magic, uint64_t info)
     sigma0_ip = image_place(&bootinfo, 0, QUIRE_SIGMA0_PHYS, QUIRE_ROOT_PHYS);
     root_ip = image_place(&bootinfo, 1, QUIRE_ROOT_PHYS, QUIRE_IMAGE_END);
     mmu_init(bootinfo.pool_start, bootinfo.pool_size);
+    san_start(bootinfo.pool_start + bootinfo.pool_size, bootinfo.pool_size);
     kmem_init((void *)POOL_BASE, bootinfo.pool_size);
     mapdb_init();
     ptab_init();
@@ -174,6 +177,7 @@ void kernel_main(uint32_t magic, uint64_t info)
          bootinfo.pool_size >> 20, bootinfo.range_count, bootinfo.module_count);
     start_sigma0(sigma0_ip);
     start_root(root_ip);
+    san_commit();
     kip->sigma0_ip = sigma0_ip;
     kip->root_ip = root_ip;
     kip->tsc_user = rdtsc();

@@ -6,6 +6,7 @@
 #include "boot/bootinfo.h"
 
 #include "klog.h"
+#include "san.h"
 #include "x86/mmu.h"
 
 enum { MiB = 1 << 20 };
@@ -83,7 +84,7 @@ static void set(struct bootinfo *b, uint64_t start, uint64_t end, unsigned type)
 void plan_memory(struct bootinfo *b)
 {
     uint64_t ram = conventional_bytes(b);
-    uint64_t size = ram / POOL_SHARE;
+    uint64_t size = ram / POOL_SHARE, taken;
 
     if (size > (uint64_t)POOL_DEFAULT_MAX_MIB * MiB)
         size = (uint64_t)POOL_DEFAULT_MAX_MIB * MiB;
@@ -106,10 +107,11 @@ void plan_memory(struct bootinfo *b)
     set(b, QUIRE_SIGMA0_PHYS, QUIRE_IMAGE_END, l4_mem_type_dedicated);
 
     b->pool_size = size;
-    b->pool_start = ranges_find(b, size, 2 * MiB, FOUR_GIB);
+    taken = size + san_shadow_bytes(size);
+    b->pool_start = ranges_find(b, taken, 2 * MiB, FOUR_GIB);
     if (b->pool_start == 0)
         panic("no %lu MiB of contiguous RAM for the kernel (option kmem=)", size / MiB);
-    set(b, b->pool_start, b->pool_start + size, l4_mem_type_reserved);
+    set(b, b->pool_start, b->pool_start + taken, l4_mem_type_reserved);
     b->modinfo = ranges_find(b, L4MOD_INFO_SIZE, 4096, FOUR_GIB);
     if (b->modinfo == 0)
         panic("no RAM for the list of modules");

@@ -103,7 +103,7 @@ boot_pdpt:
     .skip 2 * 4096
 boot_pd:
     .skip 4 * 4096
-    .global stack_guard, stack_bottom, stack_top
+    .global boot_stack, stack_guard, stack_bottom, stack_top
 boot_stack:
     .skip STACK_SIZE
 boot_stack_top:
