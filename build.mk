@@ -22,7 +22,8 @@
 #         host-y += test_x     test_x-y := test_x.c ../../kernel/x.c     (tests/host/*.mk)
 #         test_x-cflags := ...     test_x-ldflags := ...                  (optional)
 #     A folder of a program (APPS, ROOT, examples/*/, tests/guest/*/) is all its *.c and *.S, or
-#     what its own build.mk says: `sources := a.c b.c`, and `cflags := ...`.
+#     what its own build.mk says: `sources := a.c b.c`, `cflags := ...`, and `libc := small` for
+#     Quire's small C library instead of musl. In the root task's place it is small anyway.
 # B2  Every object is compiled once for each image that it is part of, under obj/<image>/.
 #     Programs are linked by libl4/user.ld; the symbol `image_base` tells it the link address.
 # B3  Every object depends on the text of its command (obj/<image>/flags), so a changed flag
@@ -56,16 +57,16 @@ say = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))')
 
 # ---------------------------------------------------------------- flags
 
-includes-freestanding := -nostdinc -isystem $(shell $(CC) -print-file-name=include)
-cflags-common := -std=gnu11 -O2 -g -Wall -Wextra -ffreestanding $(includes-freestanding) \
-    -fno-pic -fno-pie -fno-omit-frame-pointer -fno-stack-protector -fno-common \
-    -fno-asynchronous-unwind-tables -fcf-protection=none
+compiler-headers := $(shell $(CC) -print-file-name=include)
+cflags-all := -std=gnu11 -O2 -g -Wall -Wextra -nostdinc -fno-pic -fno-pie \
+    -fno-omit-frame-pointer -fno-stack-protector -fno-common -fno-asynchronous-unwind-tables \
+    -fcf-protection=none
 ifeq ($(MODE),release)
-cflags-common += -DQUIRE_RELEASE=1
+cflags-all += -DQUIRE_RELEASE=1
 
 cflags-release := -fomit-frame-pointer
 else ifneq ($(filter debug $(sanitized),$(MODE)),)
-cflags-common += -DQUIRE_CHECKS=1
+cflags-all += -DQUIRE_CHECKS=1
 else
 $(error MODE is debug, release, or for the kernel one of $(sanitized); not $(MODE))
 endif
@@ -79,14 +80,22 @@ $(if $(findstring gcc,$(CC)),$(error MODE=$(MODE) needs clang))
 san-both := $(san-ubsan) -DQUIRE_SAN=1 $(if $(san-kasan),-DQUIRE_KASAN=1)
 endif
 ldflags-kernel := $(if $(san-kasan),$(addprefix --wrap=,memcpy memmove memset))
+cflags-common := $(cflags-all) -ffreestanding -isystem $(compiler-headers)
 cflags-kernel := $(cflags-common) $(cflags-release) -Werror -mcmodel=kernel -mno-red-zone \
     -mgeneral-regs-only -ffunction-sections -fdata-sections \
     -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
 # Programs start threads with any stack pointer, as L4Re's examples do: code that needs 16 aligns.
 cflags-stack := $(if $(findstring gcc,$(CC)),-mstackrealign,-mstack-alignment=8)
 # The order is the meaning: <l4/...> and <stdio.h> are Quire's own.
-cflags-program := $(cflags-common) $(cflags-stack) -Ilibl4/include -Ilibl4/include/libc -Ilibl4
-cflags-user := $(cflags-program) -Werror
+cflags-small := $(cflags-common) $(cflags-stack) -Ilibl4/include -Ilibl4/include/libc -Ilibl4
+cflags-user := $(cflags-small) -Werror
+# Ordinary programs are linked with Debian's musl, whose code takes 16 for granted.
+MUSL_HEADERS ?= /usr/include/x86_64-linux-musl
+MUSL ?= /usr/lib/x86_64-linux-musl/libc.a
+cflags-musl := $(cflags-all) -DL4_LIBC_THREADS=1 -mstackrealign -Ilibl4/include -Ilibl4 \
+    -isystem $(MUSL_HEADERS) -isystem $(compiler-headers)
+libraries-small := $(O)/small.a $(O)/libl4.a
+libraries-musl := $(O)/linux.a $(O)/libl4.a $(MUSL)
 cflags-host := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer \
     -fsanitize=address,undefined -fno-sanitize-recover=all -DQUIRE_CHECKS=1 \
     -Itests/host -I$(O)/host/kernel -Ilibl4
@@ -99,6 +108,8 @@ kernel-y :=
 kernel-small-y :=
 kernel-early-y :=
 libl4-y :=
+small-y :=
+linux-y :=
 rm-y :=
 sigma0-y :=
 roottask-y :=
@@ -140,25 +151,27 @@ $(call text-file,$(O)/obj/$(1)/list,$(3))
 $(foreach f,$(3),$(eval $(call compile-one,$(1),$(2),$(f))))
 endef
 
-# $(call user-image,image,elf,files,link address): one program with libl4 and its start-up code
+# $(call user-image,image,elf,files,link address,C library): one program with its start-up code
 define user-image
-$(2): $(call objects,$(1),$(3)) $(O)/libl4.a libl4/user.ld build.mk $(O)/obj/$(1)/list
+$(2): $(call objects,$(1),$(3)) $(libraries-$(5)) libl4/user.ld build.mk $(O)/obj/$(1)/list
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$(LD) $(ldflags) --defsym=image_base=$(4) -T libl4/user.ld -o $$@ \
-	    $(call objects,$(1),$(3)) --start-group $(O)/libl4.a --end-group
+	    $(call objects,$(1),$(3)) --start-group $(libraries-$(5)) --end-group
 endef
 
-# $(call program,image,folder,elf): a folder that is a program (B1)
+# $(call program,image,folder,elf,C library): a folder that is a program (B1)
 define program
 sources :=
 cflags :=
+libc := $(or $(4),musl)
 -include $(2)/build.mk
 sources := $$(or $$(sources),$$(patsubst $(2)/%,%,$$(sort $$(wildcard $(2)/*.c $(2)/*.S))))
 $$(if $$(sources),,$$(error $(2) holds no program: no *.c, no list `sources' in build.mk))
 $$(eval $$(call compile-set,$(1),$(2)/,$$(sources),\
-    $$(CC) $$(cflags-program) $(if $(filter apps/%,$(1)),,-Werror -Itests/guest) -I$(2) $$(cflags)))
-$$(eval $$(call user-image,$(1),$(3),$$(sources),0x400000))
+    $$(CC) $$(cflags-$$(libc)) $(if $(filter apps/%,$(1)),,-Werror -Itests/guest) -I$(2) \
+    $$(cflags)))
+$$(eval $$(call user-image,$(1),$(3),$$(sources),0x400000,$$(libc)))
 endef
 
 strip-slash = $(patsubst %/,%,$(1))
@@ -190,19 +203,23 @@ endif
 
 # ---------------------------------------------------------------- libl4 and the servers
 
-ifneq ($(libl4-y),)
-$(eval $(call compile-set,libl4,libl4/,$(libl4-y),$(CC) $(cflags-user)))
-endif
-$(O)/libl4.a: $(call objects,libl4,$(libl4-y)) $(if $(libl4-y),$(O)/obj/libl4/list)
-	$(call say,AR,$@)
-	@mkdir -p $(@D)
-	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+# $(call library,name,command)
+define library
+$$(eval $$(call compile-set,$(1),libl4/,$$($(1)-y),$(2)))
+$(O)/$(1).a: $$(call objects,$(1),$$($(1)-y)) $(O)/obj/$(1)/list
+	$$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
+endef
+$(eval $(call library,libl4,$(CC) $(cflags-user)))
+$(eval $(call library,small,$(CC) $(cflags-user)))
+$(eval $(call library,linux,$(CC) $(cflags-musl) -D_GNU_SOURCE -Werror))
 
 # $(call server,image,folder/,link address)
 define server
 ifneq ($$($(1)-y),)
 $$(eval $$(call compile-set,$(1),$(2),$$($(1)-y),$$(CC) $$(cflags-user) -I$(2:/=)))
-$$(eval $$(call user-image,$(1),$$(O)/$(1).elf,$$($(1)-y),$(3)))
+$$(eval $$(call user-image,$(1),$$(O)/$(1).elf,$$($(1)-y),$(3),small))
 images-y += $$(O)/$(1).elf
 endif
 endef
@@ -228,7 +245,8 @@ guest-parts := $(foreach d,$(sort $(call strip-slash,$(wildcard tests/guest/*/))
     $(call folders-with-code,$(d)))
 guest-elf = $(O)/guest/$(patsubst tests/guest/%,%,$(1)).elf
 $(foreach d,$(guest-tests),$(eval $(call program,guest/$(call base-name,$(d))/self,$(d),\
-    $(O)/guest/$(call base-name,$(d))/$(call base-name,$(d)).elf)))
+    $(O)/guest/$(call base-name,$(d))/$(call base-name,$(d)).elf,\
+    $(if $(wildcard $(d)/boot.cfg),musl,small))))
 $(foreach d,$(guest-parts),$(eval $(call program,$(patsubst tests/%,%,$(d)),$(d),\
     $(call guest-elf,$(d)))))
 guest: images $(foreach d,$(guest-tests),\
@@ -239,7 +257,7 @@ guest: images $(foreach d,$(guest-tests),\
 bench-folders := $(call folders-with-code,tests/bench)
 bench-elf = $(O)/bench/$(call base-name,$(1)).elf
 $(foreach d,$(bench-folders),$(eval $(call program,bench/$(call base-name,$(d)),$(d),\
-    $(call bench-elf,$(d)))))
+    $(call bench-elf,$(d)),$(if $(wildcard $(d)/boot.cfg),musl,small))))
 $(O)/bench/count.so: tools/plugin/count.c tools/plugin/qemu.h tools/plugin/table.h
 	$(call say,PLUGIN,$@)
 	@mkdir -p $(@D)
@@ -254,7 +272,7 @@ $(error two folders in APPS have the same name: $(app-names))
 endif
 $(foreach d,$(app-folders),$(if $(wildcard $(d)/.),,$(error no such folder: $(d))))
 $(foreach d,$(app-folders),$(eval $(call program,apps/$(call base-name,$(d)),$(d),\
-    $(O)/apps/$(call base-name,$(d)).elf)))
+    $(O)/apps/$(call base-name,$(d)).elf,$(if $(filter $(d),$(abspath $(ROOT))),small))))
 app-images := $(foreach n,$(app-names),$(O)/apps/$(n).elf)
 apps: images $(app-images)
 

@@ -1,21 +1,31 @@
 /*
- * exit.c - the end of a program
+ * exit.c - start and end of a program on the small C library
  */
 #include <stdlib.h>
 
-#include <l4/re/c/parent.h>
-#include <l4/re/env.h>
-#include <l4/sys/debugger.h>
 #include <l4/sys/kdebug.h>
-#include <l4/util/util.h>
 
-enum { ATEXIT_MAX = 32, ABORT_STATUS = 134, SHUTDOWN_STATUS_MAX = 100 };
+#include "program.h"
+
+enum { ATEXIT_MAX = 32, ABORT_STATUS = 134 };
+
+int main(int argc, char **argv);
 
 /* Only there if the program prints. */
 void l4_stdio_flush(void) __attribute__((weak));
 
 static void (*handlers[ATEXIT_MAX])(void);
 static unsigned handler_count;
+
+typedef void (*init_fn)(void);
+extern init_fn __init_array_start[], __init_array_end[];
+
+void l4_program_start(int argc, char **argv)
+{
+    for (init_fn *f = __init_array_start; f < __init_array_end; f++)
+        (*f)();
+    exit(main(argc, argv));
+}
 
 int atexit(void (*f)(void))
 {
@@ -25,20 +35,9 @@ int atexit(void (*f)(void))
     return 0;
 }
 
-/* The machine's exit status has a smaller range; a failure stays a failure. */
-static unsigned shutdown_status(int status)
-{
-    return status < 0 || status > SHUTDOWN_STATUS_MAX ? SHUTDOWN_STATUS_MAX : (unsigned)status;
-}
-
 void _Exit(int status)
 {
-    if (l4_is_valid_cap(l4re_env()->parent))
-        l4re_parent_signal(l4re_env()->parent, L4RE_SIG_EXIT, (unsigned long)status);
-    else
-        l4_dbg_shutdown(L4_BASE_DEBUGGER_CAP, shutdown_status(status));
-    /* Nobody stopped us: then nobody waits for us either. */
-    l4_sleep_forever();
+    l4_program_end(status);
 }
 
 void exit(int status)

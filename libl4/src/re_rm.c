@@ -161,3 +161,13 @@ void l4re_rm_show_lists_srv(l4_cap_idx_t rm)
     utcb->msg.mr[0] = L4RE_RM_SHOW_LISTS_OP;
     rm_call(rm, utcb, 1, 0);
 }
+
+int l4re_rm_set_foreign_srv(l4_cap_idx_t rm, l4_addr_t entry, l4_addr_t copy)
+{
+    l4_utcb_t *utcb = l4_utcb();
+
+    utcb->msg.mr[0] = L4RE_RM_SET_FOREIGN_OP;
+    utcb->msg.mr[1] = entry;
+    utcb->msg.mr[2] = copy;
+    return l4_error_u(rm_call(rm, utcb, 3, 0), utcb);
+}

@@ -1,20 +1,19 @@
 /*
- * start.c - from the first instruction to main() and its return
+ * start.c - from the first instruction to the C library's start
  *
  * S1  l4re_global_env and l4_global_kip are valid before any other code runs.
- * S2  main() returning status ends the program with it: the parent is told, or, in a bare program,
- *     the machine is switched off.
+ * S2  The C library is what the program is linked with: it calls main() (program.h).
  */
 #include <abi/env.h>
 #include <abi/utcb.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <l4/re/env.h>
 #include <l4/sys/kip.h>
 
-int main(int argc, char **argv);
+#include "program.h"
+
 void l4_start(l4_kernel_info_t const *kip) __attribute__((noreturn));
 
 enum { ARGS_MAX = 64 };
@@ -66,13 +65,9 @@ static int arguments_read(const quire_env_page *page)
     return argc;
 }
 
-typedef void (*init_fn)(void);
-extern init_fn __init_array_start[], __init_array_end[];
-
 void l4_start(l4_kernel_info_t const *kip)
 {
     const quire_env_page *page = (const quire_env_page *)QUIRE_ENV_ADDR;
-    init_fn *f;
     int argc = 0;
 
     if (kip) {
@@ -84,7 +79,5 @@ void l4_start(l4_kernel_info_t const *kip)
         l4re_global_env = &env;
         argc = arguments_read(page);
     }
-    for (f = __init_array_start; f < __init_array_end; f++)
-        (*f)();
-    exit(main(argc, argc ? argv_table : NULL));
+    l4_program_start(argc, argv_table);
 }

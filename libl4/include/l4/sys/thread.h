@@ -121,10 +121,34 @@ L4_INLINE l4_msgtag_t l4_thread_control_commit_u(l4_cap_idx_t thread, l4_utcb_t 
     return l4_ipc_call(thread, utcb, l4_msgtag(L4_PROTO_THREAD, 6, items, 0), L4_IPC_NEVER);
 }
 
+#ifdef L4_LIBC_THREADS
+/*
+ * Of programs on the full C library: what the library keeps for each thread (errno, thread-local
+ * variables) is made ready for the thread of this task that is bound to thread_utcb, so that it may
+ * use the library. -L4_ENOMEM, or the kernel's error.
+ */
+L4_CV long l4_thread_libc(l4_cap_idx_t thread, l4_utcb_t *thread_utcb);
+
+L4_INLINE l4_msgtag_t l4_thread_control_commit(l4_cap_idx_t thread)
+{
+    l4_umword_t *mr = l4_utcb_mr()->mr;
+    int bind = (mr[L4_THREAD_CONTROL_MR_IDX_FLAGS] & L4_THREAD_CONTROL_BIND_TASK) &&
+               mr[L4_THREAD_CONTROL_MR_IDX_BIND_TASK + 1] >> L4_CAP_SHIFT ==
+                   L4_BASE_TASK_CAP >> L4_CAP_SHIFT;
+    l4_utcb_t *thread_utcb = (l4_utcb_t *)mr[L4_THREAD_CONTROL_MR_IDX_BIND_UTCB];
+    l4_msgtag_t tag = l4_thread_control_commit_u(thread, l4_utcb());
+    long err = bind && !l4_msgtag_has_error(tag) && l4_msgtag_label(tag) >= 0
+                   ? l4_thread_libc(thread, thread_utcb)
+                   : 0;
+
+    return err < 0 ? l4_msgtag(err, 0, 0, 0) : tag;
+}
+#else
 L4_INLINE l4_msgtag_t l4_thread_control_commit(l4_cap_idx_t thread)
 {
     return l4_thread_control_commit_u(thread, l4_utcb());
 }
+#endif
 
 /* Let the other threads of this priority run. */
 L4_INLINE l4_msgtag_t l4_thread_yield(void)

@@ -249,6 +249,7 @@ static void foreign_call(void)
 {
     unsigned long number = 39;
 
+    must("nobody", l4re_rm_set_foreign(0, 0), 0);
     __asm__ volatile("syscall" : "+a"(number) : : "rcx", "r11", "memory");
 }
 

@@ -105,6 +105,13 @@ L4_CV int l4re_rm_find_srv(l4_cap_idx_t rm, l4_addr_t *addr, unsigned long *size
 L4_CV int l4re_rm_get_info_srv(l4_cap_idx_t rm, l4_addr_t addr, char *name, unsigned int len,
                                l4re_rm_offset_t *backing_offset) L4_NOTHROW;
 
+/*
+ * Quire's own: where threads of the region manager's task go on after a system call that is not
+ * L4's, and where the one instruction lies that may fail (common/foreign.h). -L4_EINVAL: no user
+ * address.
+ */
+L4_CV int l4re_rm_set_foreign_srv(l4_cap_idx_t rm, l4_addr_t entry, l4_addr_t copy) L4_NOTHROW;
+
 /* All regions and areas, on the log. */
 L4_CV void l4re_rm_show_lists_srv(l4_cap_idx_t rm) L4_NOTHROW;
 
@@ -158,6 +165,11 @@ L4_CV L4_INLINE int l4re_rm_get_info(l4_addr_t addr, char *name, unsigned int le
                                      l4re_rm_offset_t *backing_offset) L4_NOTHROW
 {
     return l4re_rm_get_info_srv(l4re_global_env->rm, addr, name, len, backing_offset);
+}
+
+L4_CV L4_INLINE int l4re_rm_set_foreign(l4_addr_t entry, l4_addr_t copy) L4_NOTHROW
+{
+    return l4re_rm_set_foreign_srv(l4re_global_env->rm, entry, copy);
 }
 
 L4_CV L4_INLINE void l4re_rm_show_lists(void) L4_NOTHROW
