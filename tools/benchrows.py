@@ -80,6 +80,10 @@ ROWS = (
 )
 # Measured and recorded, without a limit of their own.
 EXTRA = {
+    "program_start": "a program, from the wish to start it to main()",
+    "program_exit": "the same, with one line printed, to the end of exit()",
+    "start_small": "program_start on the small C library",
+    "exit_small": "program_exit on the small C library",
     "ipc_same_63": "call + reply in one task, 63 words",
     "ipc_same_0_to_higher": "ipc_same_0 to a server of higher priority",
     "ipc_cross_0_to_lower": "ipc_cross_0 to a server of lower priority",

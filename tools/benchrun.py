@@ -44,7 +44,8 @@ def boot(build, name, timeout, qemu_args=(), option=""):
     image = pathlib.Path(build) / "bench" / f"{name}.elf"
     where = dict(PROGRAMS[name])
     where["cmdline"] = f"{where.get('cmdline', '')} {option}".strip()
-    where.update({"apps": (str(image),)} if "script" in where else {"root": str(image)})
+    where.update({"apps": (str(image),), "search": (str(image.parent),)} if "script" in where
+                 else {"root": str(image)})
     opts = machine.Options(build=str(build), cpu=CPU, timeout=timeout, qemu_args=qemu_args, **where)
     try:
         result = machine.boot(opts)
@@ -57,13 +58,17 @@ def boot(build, name, timeout, qemu_args=(), option=""):
 
 def parse(log):
     """(rows, series, calibrations) that a program printed."""
-    rows, series, calibrations = {}, {}, []
+    rows, series, calibrations, since = {}, {}, [], {}
     for line in log.splitlines():
         word, *rest = line.split()[:4] or [""]
         if word == "bench" and len(rest) == 2:
             rows[rest[0]] = int(rest[1])
         elif word == "series" and len(rest) == 3:
             series.setdefault(rest[0], []).append([int(rest[1]), int(rest[2])])
+        elif word == "since" and len(rest) == 2:
+            since[rest[0]] = int(rest[1])
+        elif word == "until" and len(rest) == 2:
+            rows[rest[0]] = int(rest[1]) - since[rest[0]]
         elif word == "calibration" and len(rest) == 2:
             if rest[0] == "rdtsc_cost":
                 calibrations.append({})

@@ -9,8 +9,9 @@
  *     what is measured
  *     sample[i] = bench_stop(t);
  *
- * Lines for the host (tools/bench): `bench name value`, `series name x value`,
- * `calibration name value`. The names of the rows are those of tools/benchrows.py.
+ * Lines for the host (tools/bench): `bench name value`, `series name x value`, `calibration name
+ * value`; `since name count` and `until name count`, from two programs. The names of the rows are
+ * those of tools/benchrows.py.
  */
 #pragma once
 

@@ -1,0 +1,2 @@
+# build.mk - an ordinary program, though no boot script lies here
+libc := musl
