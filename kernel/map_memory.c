@@ -50,13 +50,14 @@ static enum room make_room(struct map_request *r, uint64_t va, unsigned level, s
     unsigned there_level;
     pte_t *there = ptab_find(&r->to->space, va, &there_level);
     struct mapping *m = there ? ptab_owner(there) : NULL;
+    uint64_t other; /* 0: the same frame; less than m's size: of the same superpage */
     int above;
 
     if (there && !m) /* kernel-user memory is never covered, but what lies around it may be */
         return level > there_level ? ROOM_SMALLER : ROOM_NONE;
-    if (m && !mapping_dying(m) &&
-        frame_of(*there, there_level) == (frame & ~((1UL << ptab_shift(there_level)) - 1))) {
-        if (m->parent == kref(src) && there_level == level) {
+    other = m ? frame_at(*there, there_level, va) ^ frame : 0;
+    if (m && !mapping_dying(m) && other >> ptab_shift(mapping_level(m)) == 0) {
+        if (m->parent == kref(src) && there_level == level && !other) {
             pte_t add = pte_rights(rights), old = *there;
 
             ptab_set(there, (old | (add & PTE_W)) & (~PTE_NX | add));
@@ -124,6 +125,8 @@ static int grant(struct map_request *r, pte_t *e, pte_t *from, pte_t value)
 static int free_entry(struct map_request *r, pte_t *s, uint64_t dst, unsigned level, pte_t value,
                       pte_t **e)
 {
+    unsigned at;
+
     for (bool tried = false;; tried = true) {
         struct mapping *m = ptab_owner(s);
         int err = ptab_reach(&r->to->space, dst, level, true, e);
@@ -137,8 +140,9 @@ static int free_entry(struct map_request *r, pte_t *s, uint64_t dst, unsigned le
         err = make_room(r, dst, level, m, frame_of(value, level), rights_of(value));
         if (err != ROOM_MADE)
             return err;
-        m = ptab_owner(s); /* what had to go may have been where the source came from */
-        if (!m || mapping_dying(m))
+        /* What had to go may have been where the source came from, and its table with it. */
+        s = ptab_find(&r->from->space, r->src + r->done, &at);
+        if (!s || mapping_dying(ptab_owner(s)))
             return ROOM_NONE;
     }
 }

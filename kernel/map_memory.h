@@ -32,6 +32,12 @@ static inline uint64_t frame_of(pte_t v, unsigned level)
     return v & PTE_FRAME & ~((1UL << ptab_shift(level)) - 1);
 }
 
+/* The frame of the small page at va, which the leaf translates. */
+static inline uint64_t frame_at(pte_t v, unsigned level, uint64_t va)
+{
+    return frame_of(v, level) + (va & ((1UL << ptab_shift(level)) - 1));
+}
+
 /* Present, or the place of a dying mapping. */
 static inline bool ptab_occupied(const pte_t *e)
 {

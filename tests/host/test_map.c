@@ -625,11 +625,53 @@ TEST(superpages_lose_what_is_unmapped_and_nothing_else)
     }
 }
 
+/* Frame and rights of a page of a task, 0: none. */
+static uint64_t frame_seen(int space, uint64_t va)
+{
+    unsigned level;
+    const pte_t *e = ptab_find(&tasks[space]->space, va, &level);
+
+    return e ? frame_at(*e, level, va) : 0;
+}
+
+static void map_page_to(int from, uint64_t src, int to, uint64_t dst, uint64_t mapped)
+{
+    struct map_request r;
+
+    map_request_init(&r, tasks[from], tasks[to], dst, fpage_mem(src, 12, L4_FPAGE_RWX).raw, 0,
+                     L4_WHOLE_ADDRESS_SPACE);
+    CHECK(map_run(&r) == 0 && r.mapped == mapped);
+}
+
+/* Whether the superpage has been split makes no difference. */
+TEST(a_page_does_not_replace_another_one_of_the_superpage_that_it_stems_from)
+{
+    for (int split = 0; split < 2; split++) {
+        struct unmap_request u = {.fp = fpage_mem(0x409000, 12, L4_FPAGE_RWX),
+                                  .mask = L4_FP_ALL_SPACES};
+
+        start();
+        CHECK(map_roots(tasks[0], 0x400000, 0x600000, L4_FPAGE_RWX, true) == 0);
+        u.task = tasks[0];
+        CHECK(!split || unmap_run(&u) == 0);
+        map_page_to(0, 0x405000, 1, 0x1000, 1);
+        map_page_to(0, 0x403000, 2, 0x3000, 1);
+        map_page_to(1, 0x1000, 0, 0x403000, 0); /* a child of page 5 over page 3 */
+        CHECK(frame_seen(0, 0x403000) == 0x403000 && frame_seen(2, 0x3000) == 0x403000);
+        map_page_to(1, 0x1000, 0, 0x409000, (uint64_t)split); /* but in a hole it may be */
+        CHECK(frame_seen(0, 0x409000) == (split ? 0x405000 : 0x409000));
+        CHECK(check_all() == 0);
+        stop();
+        leaks();
+    }
+}
+
 #define TESTS(X)                                                                                  \
     X(small_pages_are_where_the_model_has_them)                                                   \
     X(a_failed_allocation_ends_a_map_between_two_pages)                                           \
     X(a_preempted_operation_and_another_are_as_in_one_of_two_orders)                              \
     X(a_task_destroyed_during_an_operation_leaves_nothing)                                        \
-    X(superpages_lose_what_is_unmapped_and_nothing_else)
+    X(superpages_lose_what_is_unmapped_and_nothing_else)                                          \
+    X(a_page_does_not_replace_another_one_of_the_superpage_that_it_stems_from)
 
 TEST_MAIN(leaks, TESTS)
