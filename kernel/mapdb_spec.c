@@ -3,13 +3,11 @@
  */
 #include "mapdb_spec.h"
 
-static const unsigned size_of[] = {0, 1, SPEC_SUPER, SPEC_SUPER * SPEC_SUPER};
-
 /* The entry of page i is to change, but not all of it is hit: it becomes smaller ones. */
 static void split(struct spec *s, int i, const bool *hit)
 {
     while (s->page[i].entry > 1) {
-        int size = (int)size_of[s->page[i].entry], first = i - i % SPEC_PAGES % size, n = 0;
+        int size = spec_size(s->page[i].entry), first = i / size * size, n = 0;
 
         while (n < size && hit[first + n])
             n++;
@@ -67,11 +65,10 @@ unsigned spec_map(struct spec *s, unsigned from, unsigned src, unsigned to, unsi
         int source = (int)(p - s->page), place = (int)(d - s->page);
         unsigned level = p->used ? p->entry : 1;
 
-        while ((src + done) % size_of[level] || (dst + done) % size_of[level] ||
-               count - done < size_of[level])
+        while (size = (unsigned)spec_size(level),
+               (src + done) % size || (dst + done) % size || count - done < size)
             level--;
-        size = size_of[level];
-        if (!p->used || spec_stems_from(s, source, place))
+        if (!p->used || spec_is_origin(s, place, source))
             continue; /* a hole; or (c) the destination is the source, or an ancestor of it */
         entries++;
         if (d->used && d->parent == source && d->entry == level) {

@@ -7,14 +7,16 @@
  * states, the random model and its driver in the booted system. Nothing of it is in the kernel.
  *
  * No libc, no allocation, no globals. The universe is set by macros: SPEC_SPACES spaces of
- * SPEC_PAGES pages each; a page of the next size is SPEC_SUPER pages, aligned. Which address a
- * page number stands for is the tester's choice: SPEC_SUPER may be 3 if the superpages are real and
- * only three of their pages, or groups of pages that are always treated alike, are looked at.
+ * SPEC_PAGES pages each; a page of the next size is SPEC_SUPER pages, aligned (where there are
+ * such, SPEC_PAGES is a multiple of it). Which address a page number stands for is the tester's
+ * choice: SPEC_SUPER may be 3 if the superpages are real and only three of their pages, or groups
+ * of pages that are always treated alike, are looked at.
  *
  * S1  A page was mapped from one that has the same frame and at least its rights, in a mapping at
  *     least as large; there is no cycle.
- * S2  Whatever the sizes: each page fares as if it had been mapped alone. Sizes matter in that a
- *     grant moves whole mappings only, and that rights are added in place to equal entries only.
+ * S2  Whatever the sizes: each page fares as if it had been mapped alone. Sizes matter in three
+ *     places: a grant moves whole mappings only; rights are added in place to equal entries only;
+ *     and nothing is mapped over a mapping that the source stems from, whichever page of it.
  * S3  What is known of accesses is never lost: it is in the page, or has gone to its parent's
  *     `inherited`, until somebody asks and resets. The kernel keeps it by mappings, not by pages,
  *     so of superpages it may tell more than is written here; of small pages it tells exactly this.
@@ -58,12 +60,28 @@ static inline struct spec_page *spec_at(struct spec *s, unsigned space, unsigned
     return &s->page[space * SPEC_PAGES + page];
 }
 
+/* Pages in a page of a level. */
+static inline int spec_size(unsigned level)
+{
+    return level < 2 ? 1 : level == 2 ? SPEC_SUPER : SPEC_SUPER * SPEC_SUPER;
+}
+
 /* Page i, which is used, is a, or was mapped from it, directly or not. */
 static inline bool spec_stems_from(const struct spec *s, int i, int a)
 {
     while (i != a && i != SPEC_ROOT)
         i = s->page[i].parent;
     return i == a;
+}
+
+/* Page i, which is used, belongs to the same mapping as page d, or to one that stems from it. */
+static inline bool spec_is_origin(const struct spec *s, int d, int i)
+{
+    int size = spec_size(s->page[d].level);
+
+    while (i != SPEC_ROOT && (i / size != d / size || s->page[i].level != s->page[d].level))
+        i = s->page[i].parent;
+    return s->page[d].used && i != SPEC_ROOT;
 }
 
 /* All zero: nobody has anything. Then mappings that come from nobody: a page of a root. */
