@@ -478,14 +478,17 @@ bool io_ok(const struct task *t)
     const struct io_space *io = t->io;
     unsigned used = 0, held[IO_PORTS / IO_BLOCK] = {0};
 
-    for (unsigned port = 0; io && port < IO_PORTS; port++) {
+    for (unsigned port = 0, n; io && port < IO_PORTS; port += n) {
         kref_t s = single(io, port), b = io->block[port / IO_BLOCK];
+        uint64_t word = ((const uint64_t *)io->bitmap)[port / 64];
+        bool alike = !io->table[port / IO_TABLE] && (word == 0 || word == ~0UL);
 
+        n = alike ? 64 : 1;
         used += !!s + (b && port % IO_BLOCK == 0);
         if (s ? io_denied(io, port) != mapping_dying(mapping_ptr(s))
               : !io_denied(io, port) && (!b || mapping_dying(mapping_ptr(b))))
             return false;
-        held[port / IO_BLOCK] += !s && !io_denied(io, port);
+        held[port / IO_BLOCK] += !s && !io_denied(io, port) ? n : 0;
     }
     for (unsigned i = 0; io && i < IO_PORTS / IO_BLOCK; i++)
         if (io->held[i] != held[i] || (io->block[i] && !mapdb_ok(mapping_ptr(io->block[i]))))
