@@ -32,8 +32,8 @@ static inline int item_check(uint32_t ref, uint64_t fp, enum object_type type, u
     if (!ref)
         return -L4_ENOENT;
     *o = kptr(ref & ~(uint32_t)CAP_RIGHTS);
-    if ((*o)->live_type != type)
-        return -L4_EINVAL;
+    if ((*o)->live_type != type) /* what is dying is not there any more */
+        return (*o)->dying ? -L4_ENOENT : -L4_EINVAL;
     return (ref & fp & rights) == rights ? 0 : -L4_EPERM;
 }
 
