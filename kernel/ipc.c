@@ -17,6 +17,7 @@
 #include "sched.h"
 #include "task.h"
 #include "trace.h"
+#include "walk.h"
 
 enum { CAP_BITS_UNUSED = 0x7f0 }; /* bits 4..10 of the system call word */
 enum { TIMEOUT_MANTISSA = 0x3ff };
@@ -306,6 +307,15 @@ static struct thread *reap(struct thread *t)
     return cpu0.current;
 }
 
+void ipc_leave_nothing(struct thread *act, struct thread *other)
+{
+    struct thread *t = act->state == THREAD_READY && !act->cont ? act : other;
+
+    walk_abandon(act);
+    if (walk_any_given_up() && t->state == THREAD_READY && !t->cont)
+        t->cont = reap;
+}
+
 static void invoked(struct invocation *iv, long r, unsigned op, uint32_t timeouts)
 {
     struct thread *self = iv->self;
@@ -317,6 +327,8 @@ static void invoked(struct invocation *iv, long r, unsigned op, uint32_t timeout
     if (self->state == THREAD_DEAD || r == INVOKE_BLOCKED)
         return;
     self->progress = 0;
+    if (mapdb_walks)
+        walk_abandon(self); /* somebody else took away what it was at */
     if (op & L4_SYSF_RECV)
         result(self, msgtag(r, iv->words, 0, 0).raw, 0);
     else

@@ -14,6 +14,7 @@
 #include "map.h"
 #include "sched.h"
 #include "task.h"
+#include "walk.h"
 
 /* Where an item may go. */
 struct receive_item {
@@ -203,6 +204,7 @@ static struct thread *transfer_items(struct thread *act)
     act->xfer_active = false;
     act->partner = NULL;
     ipc_sent(from, to, (l4_msgtag_t){(long)from->send_tag}, (unsigned)err);
+    ipc_leave_nothing(act, other);
     return cpu0.current;
 }
 
@@ -257,6 +259,7 @@ void msg_abort(struct thread *gone)
         return;
     kassert(other);
     gone_sends = gone->xfer_active ? !gone->xfer_receiving : other->xfer_receiving;
+    walk_abandon(gone->xfer_active ? gone : other);
     gone->xfer_active = false;
     other->xfer_active = false;
     gone->partner = NULL;

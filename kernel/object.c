@@ -11,6 +11,7 @@
 #include "kassert.h"
 #include "map.h"
 #include "sched.h"
+#include "walk.h"
 
 static kref_t dying_first, dying_last;
 static uint32_t next_id = 1;
@@ -52,7 +53,7 @@ void object_die(struct object *o)
 
 bool object_any_dying(void)
 {
-    return dying_first != 0;
+    return dying_first || walk_any_given_up();
 }
 
 static void dying_pop(struct object *o)
@@ -77,10 +78,18 @@ static enum reap reap_step(struct object *o)
 
 bool object_reap_all(void)
 {
-    while (dying_first) {
-        struct object *o = kptr(dying_first);
-        enum reap r = reap_step(o);
+    for (;;) {
+        struct object *o;
+        enum reap r;
 
+        if (!dying_first && mapdb_walks)
+            walk_abandon(cpu0.current); /* of what it took apart */
+        if (!walk_finish_given_up())
+            return false;
+        if (!dying_first)
+            return true;
+        o = kptr(dying_first);
+        r = reap_step(o);
         if (r != REAP_MORE)
             dying_pop(o);
         if (r == REAP_DONE) {
@@ -92,5 +101,4 @@ bool object_reap_all(void)
         if (sched_preempt())
             return false;
     }
-    return true;
 }

@@ -97,7 +97,8 @@ void object_init(struct object *o, enum object_type type, struct object *factory
 void object_drop(struct object *o);
 /* Put an object without capabilities into the list of the dying. */
 void object_die(struct object *o);
-/* Take dying objects apart. False: preempted, call again. */
+/* Take dying objects apart, and finish what was given up half done (walk.h). False: preempted, call
+ * again. */
 bool object_reap_all(void);
 bool object_any_dying(void);
 

@@ -125,6 +125,7 @@ void thread_kill(struct thread *t)
 
     if (t->state == THREAD_DEAD)
         return;
+    walk_abandon(t);
     leave(t);
     t->state = THREAD_DEAD;
     list_del(&t->in_task);

@@ -2,8 +2,8 @@
  * walk.c - long walks over the mapping database that survive preemption
  *
  * W1  A slot is in use exactly while its walk has a root; then the walk is registered (mapdb.h).
- * W2  A thread has at most one walk. One that was given up (its thread died) keeps its slot until
- *     the slots run out; then it is the oldest some day, and finished by whoever needs its slot.
+ * W2  A thread has at most one walk. One that was given up (its thread died, or does something
+ *     else) is finished as what dies is: before the system call returns in which that happened.
  * W3  A walk that takes away leaves nothing behind it that stems from its root (M5 of mapdb.h).
  */
 #include "walk.h"
@@ -93,6 +93,36 @@ static int proceed(struct walk *k)
     return 0;
 }
 
+/* Half a revoke leaves children with more rights than their parent. */
+static void give_up(struct walk *k)
+{
+    k->owner = NOBODY;
+    cpu0.resched = true;
+}
+
+static struct walk *given_up(void)
+{
+    for (struct walk *k = walks; mapdb_walks && k < walks + LIMIT_WALKS; k++)
+        if (k->at.root && k->owner == NOBODY)
+            return k;
+    return NULL;
+}
+
+bool walk_any_given_up(void)
+{
+    return given_up() != NULL;
+}
+
+bool walk_finish_given_up(void)
+{
+    struct walk *k;
+
+    while ((k = given_up()) != NULL)
+        if (proceed(k) == MAP_PREEMPTED)
+            return false;
+    return true;
+}
+
 static void enter(struct walk *k)
 {
     k->owner = current_id();
@@ -100,14 +130,16 @@ static void enter(struct walk *k)
     mapwalk_register(&k->at);
 }
 
-/* Our own slot or a free one. */
+/* A free one; what we were at before is not to be forgotten, climbs apart. */
 static struct walk *easy_slot(void)
 {
     struct walk *k = walk_of(current_id());
 
-    if (k)
+    if (k && k->at.from)
         end(k);
-    return k ? k : free_slot();
+    else if (k)
+        give_up(k);
+    return free_slot();
 }
 
 /* The same, or that of the oldest walk once it is finished. NULL: preempted. */
@@ -202,7 +234,7 @@ void walk_abandon(const struct thread *t)
     struct walk *k = walk_of(t->obj.id + 1);
 
     if (k)
-        k->owner = NOBODY; /* half a revoke is not to be forgotten */
+        give_up(k);
 }
 
 /* ---- revoke ---- */

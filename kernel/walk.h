@@ -62,7 +62,10 @@ int walk_run(const struct walk *what, unsigned *seen);
 int walk_finish(void);
 /* 1: a is m or one of those m stems from; 0: it is not; -1: preempted, ask again. */
 int walk_is_ancestor(struct mapping *a, struct mapping *m);
-/* The thread will not go on with what it was doing. */
+/* The thread will not go on with what it was doing: others finish it, as they reap what dies. */
 void walk_abandon(const struct thread *t);
+bool walk_any_given_up(void);
+/* Finish all that was given up. False: preempted, call again. */
+bool walk_finish_given_up(void);
 /* Forget all walks (boot). */
 void walk_init(void);
