@@ -15,7 +15,8 @@
 #   make clean
 #
 # Options: V=1 shows commands; MODE=release drops the checks; MODE=san (ubsan, kasan) looks for
-# undefined behaviour and wrong memory accesses of the kernel; CC=gcc; O=dir.
+# undefined behaviour and wrong memory accesses of the kernel; STEPS=1: the kernel looks at the
+# interrupts after every step of a long operation; CC=gcc; O=dir.
 #
 # B1  */build.mk, libl4/*.mk, tests/host/*.mk hold lists only, paths relative to their folder:
 #         kernel-y libl4-y rm-y sigma0-y roottask-y anon-y rom-y := file.c ../other/file.c ...
@@ -33,7 +34,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all check test test-long long-san model run iso clean FORCE apps guest tidy abi abi-golden \
+.PHONY: all check test test-long model run iso clean FORCE apps guest tidy abi abi-golden \
         compile_commands.json host-tests guest-run images bench bench-compare bench-images \
         profile stack
 all: images
@@ -83,7 +84,8 @@ ldflags-kernel := $(if $(san-kasan),$(addprefix --wrap=,memcpy memmove memset))
 cflags-common := $(cflags-all) -ffreestanding -isystem $(compiler-headers)
 cflags-kernel := $(cflags-common) $(cflags-release) -Werror -mcmodel=kernel -mno-red-zone \
     -mgeneral-regs-only -ffunction-sections -fdata-sections \
-    -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member)
+    -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member) \
+    $(if $(STEPS),-DQUIRE_STEPS=$(STEPS))
 # Programs start threads with any stack pointer, as L4Re's examples do: code that needs 16 aligns.
 cflags-stack := $(if $(findstring gcc,$(CC)),-mstackrealign,-mstack-alignment=8)
 # The order is the meaning: <l4/...> and <stdio.h> are Quire's own.
@@ -349,11 +351,15 @@ test:
 	$(Q)$(PYTHON) tools/test.py $(TESTFLAGS)
 
 # Each target of the list is a long test.
-long-y := long-san
+long-y := long-san long-sweep
+.PHONY: $(long-y)
 test-long: $(long-y)
 # Every guest test on the kernel with sanitizers.
 long-san:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_san.py $(TESTFLAGS)
+# An interrupt at 10^5 places of the kernel's long operations.
+long-sweep:
+	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_sweep.py $(TESTFLAGS)
 
 model:
 	$(Q)$(PYTHON) tools/model --build $(O) $(MODELFLAGS)
