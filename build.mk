@@ -91,6 +91,8 @@ cflags-stack := $(if $(findstring gcc,$(CC)),-mstackrealign,-mstack-alignment=8)
 # The order is the meaning: <l4/...> and <stdio.h> are Quire's own.
 cflags-small := $(cflags-common) $(cflags-stack) -Ilibl4/include -Ilibl4/include/libc -Ilibl4
 cflags-user := $(cflags-small) -Werror
+# Who does without the FPU pays nothing for its state when threads are switched.
+cflags-lean := $(cflags-user) -mgeneral-regs-only
 # Ordinary programs are linked with Debian's musl, whose code takes 16 for granted.
 MUSL_HEADERS ?= /usr/include/x86_64-linux-musl
 MUSL ?= /usr/lib/x86_64-linux-musl/libc.a
@@ -213,14 +215,15 @@ $(O)/$(1).a: $$(call objects,$(1),$$($(1)-y)) $(O)/obj/$(1)/list
 	@mkdir -p $$(@D)
 	$$(Q)rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
 endef
-$(eval $(call library,libl4,$(CC) $(cflags-user)))
-$(eval $(call library,small,$(CC) $(cflags-user)))
+$(eval $(call library,libl4,$(CC) $(cflags-lean)))
+$(eval $(call library,small,$(CC) $(cflags-lean)))
+$(call objects,small,$(small-float)): command-small := $(CC) $(cflags-user)
 $(eval $(call library,linux,$(CC) $(cflags-musl) -D_GNU_SOURCE -Werror))
 
 # $(call server,image,folder/,link address)
 define server
 ifneq ($$($(1)-y),)
-$$(eval $$(call compile-set,$(1),$(2),$$($(1)-y),$$(CC) $$(cflags-user) -I$(2:/=)))
+$$(eval $$(call compile-set,$(1),$(2),$$($(1)-y),$$(CC) $$(cflags-lean) -I$(2:/=)))
 $$(eval $$(call user-image,$(1),$$(O)/$(1).elf,$$($(1)-y),$(3),small))
 images-y += $$(O)/$(1).elf
 endif

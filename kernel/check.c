@@ -234,6 +234,8 @@ long check_all(void)
     uint64_t used = root_factory.quota.used, nodes = 0;
     bool good = kmem_ok() || wrong("the pool", 0, 0);
 
+    good = good && (sched_ok() || wrong("ready queues, or the FPU of thread",
+                                        cpu0.current->obj.id, cpu0.current->fpu_used));
     good = good && pages_ok(&t, &used, &nodes);
     good = good && (nodes == t.nodes || wrong("mappings, and those found", nodes, t.nodes));
     good = good && (used == t.charged || wrong("bytes charged, and in use", used, t.charged));

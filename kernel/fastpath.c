@@ -71,16 +71,17 @@ static inline void copy_words(const struct thread *from, struct thread *to, uint
 }
 
 /* The message is with t, which is not current and runs now. */
-static inline struct thread *arrive(struct cpu *c, struct thread *t, uint64_t tag, uint64_t label)
+static HOT NOINLINE struct thread *arrive(struct thread *self, uint64_t label, struct thread *t,
+                                          uint64_t tag)
 {
+    struct cpu *c = &cpu0;
     struct task *task = t->task;
 
     t->state = THREAD_READY;
     t->regs.rax = tag;
     t->regs.rsi = label;
     task->messages++;
-    sched_load_other(c, t, task);
-    return t;
+    return sched_load_other(c, self, t, task);
 }
 
 /* self's items go to r, which has got the words. 0: all mapped; otherwise the rest of the message
@@ -97,10 +98,10 @@ static inline int send_items(struct thread *self, struct thread *r, uint64_t tag
 
 /* A message with items, or with a label that the kernel may have a meaning for. */
 static struct thread *call_gate_items(struct cpu *c, struct thread *self, const struct gate *g,
-                                      unsigned rights, uint64_t tag)
+                                      uint32_t ref, uint64_t tag)
 {
     struct thread *r = g->thread;
-    uint64_t label = g->label | (rights & 3);
+    uint64_t label = g->label | (ref & 3);
 
     if (!likely(r && r->state == THREAD_RECV_ANY && can_run_now(c, r)))
         return NULL;
@@ -110,7 +111,7 @@ static struct thread *call_gate_items(struct cpu *c, struct thread *self, const 
     self->state = THREAD_RECV_REPLY;
     self->partner = r;
     r->caller = self;
-    return arrive(c, r, tag, label);
+    return arrive(self, label, r, tag);
 }
 
 static __attribute__((noinline)) struct thread *call_unfinished(struct invocation *iv, long r)
@@ -151,18 +152,17 @@ static HOT NOINLINE struct thread *call_object(struct thread *self, uint64_t lab
 
 /* Calls of gates and threads that the first shortcut leaves: with items, to the kernel. */
 static HOT NOINLINE struct thread *call(struct thread *self, uint64_t label, uint64_t cap_op,
-                                        uint64_t tag, uint64_t timeouts)
+                                        uint64_t tag, uint64_t timeouts, uint32_t ref)
 {
-    unsigned rights;
-    struct object *o = lookup(self->task, cap_op, &rights);
+    struct object *o = kptr(ref & ~(uint32_t)CAP_RIGHTS);
     struct thread *next = NULL;
 
-    if (!o || o->dying || timeouts || !fits(tag))
+    if (o->dying || timeouts || !fits(tag))
         return syscall_slow(self, label, cap_op, tag, timeouts);
     if (o->type == OBJ_THREAD && (int64_t)tag >> L4_MSGTAG_LABEL_SHIFT == L4_PROTO_THREAD)
-        return call_object(self, label, cap_op, tag, kref(o) | rights);
+        return call_object(self, label, cap_op, tag, ref);
     if (o->type == OBJ_GATE && label_is_plain(tag))
-        next = call_gate_items(&cpu0, self, gate_of(o), rights, tag ^ L4_SYSCALL_MARK);
+        next = call_gate_items(&cpu0, self, gate_of(o), ref, tag ^ L4_SYSCALL_MARK);
     return next ? next : syscall_slow(self, label, cap_op, tag, timeouts);
 }
 
@@ -185,12 +185,11 @@ static HOT NOINLINE struct thread *answer(struct thread *self, uint64_t label, u
     self->state = THREAD_RECV_ANY;
     r->partner = NULL;
     if (r->message == MESSAGE_UTCB)
-        return arrive(c, r, plain, 0);
+        return arrive(self, 0, r, plain);
     r->state = THREAD_READY;
     r->task->messages++;
     fault_answered(r, (l4_msgtag_t){(long)plain});
-    sched_load(c, r);
-    return r;
+    return sched_load(c, r);
 }
 
 /* Words only, an L4 call, and no label of the kernel's own protocols. */
@@ -214,10 +213,10 @@ static HOT NOINLINE struct thread *call_shortcut(struct thread *self, uint64_t l
             self->state = THREAD_RECV_REPLY;
             self->partner = r;
             r->caller = self;
-            return arrive(c, r, tag ^ L4_SYSCALL_MARK, g->label | (ref & 3));
+            return arrive(self, g->label | (ref & 3), r, tag ^ L4_SYSCALL_MARK);
         }
     }
-    return call(self, label, cap_op, tag, timeouts);
+    return call(self, label, cap_op, tag, timeouts, ref);
 }
 
 static HOT NOINLINE struct thread *answer_shortcut(struct thread *self, uint64_t label,
@@ -234,7 +233,7 @@ static HOT NOINLINE struct thread *answer_shortcut(struct thread *self, uint64_t
         self->state = THREAD_RECV_ANY;
         self->caller = NULL;
         r->partner = NULL;
-        return arrive(c, r, tag ^ L4_SYSCALL_MARK, 0);
+        return arrive(self, 0, r, tag ^ L4_SYSCALL_MARK);
     }
     return answer(self, label, cap_op, tag, timeouts);
 }
@@ -291,6 +290,6 @@ HOT struct thread *fault_shortcut(struct thread *t)
     t->state = THREAD_RECV_REPLY;
     t->partner = r;
     r->caller = t;
-    return arrive(c, r, (uint64_t)msgtag(L4_PROTO_PAGE_FAULT, 2, 0, 0).raw,
-                  gate_of(o)->label | (rights & 3));
+    return arrive(t, gate_of(o)->label | (rights & 3), r,
+                  (uint64_t)msgtag(L4_PROTO_PAGE_FAULT, 2, 0, 0).raw);
 }

@@ -134,6 +134,8 @@ void fault_take_words(struct thread *t, const uint64_t *mr, unsigned words)
     r->rip = thread_valid_ip(x->ip);
     if (x->fs_base < L4_USER_END)
         t->fs_base = x->fs_base;
+    if (t->fs_base)
+        t->flags |= THREAD_EXTRA;
     if (x->gs_base < L4_USER_END)
         t->gs_base = x->gs_base;
 }

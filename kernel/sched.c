@@ -87,12 +87,42 @@ void sched_set_priority(struct thread *t, unsigned priority)
         cpu0.resched = true;
 }
 
+struct thread *sched_load_extra(struct thread *self, struct thread *next)
+{
+    if (self->fpu_used & next->fpu_used) {
+        fpu_save(self->fpu);
+        fpu_load(next->fpu);
+    } else if (self->fpu_used) {
+        fpu_save(self->fpu);
+        fpu_load(fpu_initial); /* nothing of self stays there, not even for speculation */
+        fpu_off();
+    } else if (next->fpu_used) {
+        fpu_on();
+        fpu_load(next->fpu);
+    }
+    if (self->fs_base | next->fs_base)
+        wrmsr(MSR_FS_BASE, next->fs_base);
+    return next;
+}
+
+struct thread *sched_load_ports(struct thread *self, struct thread *next)
+{
+    io_load(next->task->io);
+    return sched_load_extra(self, next);
+}
+
+void sched_fpu_first_use(struct thread *t)
+{
+    fpu_on();
+    t->fpu_used = true;
+    t->flags |= THREAD_EXTRA;
+}
+
 void sched_bases_changed(struct thread *t)
 {
     if (t != cpu0.current)
         return;
     wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
-    cpu0.fs_base_loaded = t->fs_base;
     wrmsr(MSR_FS_BASE, t->fs_base);
 }
 
@@ -178,6 +208,14 @@ void sched_tick(void)
     timeout_tick();
 }
 
+/* T4 of thread.h. */
+static bool extra_ok(const struct thread *current)
+{
+    bool extra = current->flags & THREAD_EXTRA;
+
+    return fpu_is_on() == current->fpu_used && (extra || (!current->fpu_used && !current->fs_base));
+}
+
 /* The list of one priority: READY threads of that priority, current not among them. */
 static bool queue_ok(unsigned priority)
 {
@@ -197,6 +235,8 @@ bool sched_ok(void)
 {
     unsigned top = 0;
 
+    if (!extra_ok(cpu0.current))
+        return false;
     for (unsigned p = 0; p < LIMIT_PRIORITIES; p++) {
         bool empty = list_empty(&ready[p]);
 

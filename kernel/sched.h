@@ -25,41 +25,48 @@ struct thread *sched_next(struct thread *self);
 bool sched_preempt(void);
 void sched_tick(void);
 void sched_set_priority(struct thread *t, unsigned priority);
-/* S1 and S2; who stands in the ready queue belongs there. */
+/* S1, S2 and T4; who stands in the ready queue belongs there. */
 bool sched_ok(void);
 
+/* What only some threads have, the FPU's state and an FS base: self's is kept, next's is loaded.
+ * Returns next. */
+struct thread *sched_load_extra(struct thread *self, struct thread *next);
+/* The same, and the bitmap of I/O ports. */
+struct thread *sched_load_ports(struct thread *self, struct thread *next);
+/* The current thread has met CR0.TS: from now on it has a state of the FPU. */
+void sched_fpu_first_use(struct thread *t);
+
 /* PF-3: the kernel switches to the pager: its FPU state, segment bases and address space. */
-static inline void sched_load_other(struct cpu *c, struct thread *next, const struct task *task)
+static inline struct thread *sched_load_other(struct cpu *c, struct thread *self,
+                                              struct thread *next, const struct task *task)
 {
     uint64_t root = task->space.root_phys;
 
-    __asm__ volatile("fxsave %0" : "=m"(c->current->fpu));
-    __asm__ volatile("fxrstor %0" : : "m"(next->fpu));
     c->current = next;
     *c->tss_rsp0 = (uint64_t)(&next->regs + 1);
     wrmsr_halves(MSR_KERNEL_GS_BASE, next->gs_base_low, next->gs_base_high);
-    /* Only 0 can be relied on: loading a selector sets the base to 0 behind our back. */
-    if (__builtin_expect((next->fs_base | c->fs_base_loaded) != 0, 0)) {
-        c->fs_base_loaded = next->fs_base;
-        wrmsr(MSR_FS_BASE, next->fs_base);
-    }
     if (root != c->root_loaded) {
         c->root_loaded = root;
         mmu_load_root(root);
         if (__builtin_expect(task->io != c->io, 0))
-            io_load(task->io);
+            return sched_load_ports(self, next);
     }
+    if (__builtin_expect((self->flags | next->flags) & THREAD_EXTRA, 0))
+        return sched_load_extra(self, next);
+    return next;
 }
 
 /* The same for any thread; the idle thread lives in whatever space is loaded. */
-static inline void sched_load(struct cpu *c, struct thread *next)
+static inline struct thread *sched_load(struct cpu *c, struct thread *next)
 {
-    if (c->current != next && next->task) {
-        sched_load_other(c, next, next->task);
-    } else if (c->current != next) {
-        __asm__ volatile("fxsave %0" : "=m"(c->current->fpu));
-        c->current = next;
-    }
+    struct thread *self = c->current;
+
+    if (self == next)
+        return next;
+    if (next->task)
+        return sched_load_other(c, self, next, next->task);
+    c->current = next;
+    return sched_load_extra(self, next);
 }
 
 /* Segment bases of t were set: load them if t is current. */

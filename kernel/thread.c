@@ -24,10 +24,11 @@ uint8_t thread_initial_flags;
 
 struct thread *thread_create(struct object *factory)
 {
-    struct thread *t = slab_alloc(&thread_slab, object_quota(factory));
+    struct thread *t = slab_take(&thread_slab, object_quota(factory));
 
     if (!t)
         return NULL;
+    __builtin_memset(t, 0, offsetof(struct thread, fpu));
     object_init(&t->obj, OBJ_THREAD, factory);
     t->state = THREAD_STOPPED;
     t->flags = thread_initial_flags;
@@ -39,7 +40,6 @@ struct thread *thread_create(struct object *factory)
     t->regs.cs = SEL_UCODE;
     t->regs.ss = SEL_UDATA;
     t->regs.rflags = RFLAGS_START;
-    __builtin_memcpy(t->fpu, fpu_initial, sizeof(t->fpu));
     list_init(&t->link);
     list_init(&t->senders);
     list_init(&t->waiters);
@@ -177,7 +177,7 @@ static void thread_release(struct object *o)
     struct thread *t = thread_of(o);
 
     if (t == cpu0.current)
-        cpu0.current = &idle_thread;
+        sched_load(&cpu0, &idle_thread);
     slab_free(&thread_slab, object_quota(kptr(o->factory)), t);
 }
 
@@ -330,6 +330,8 @@ static long set_segment(struct invocation *iv)
         t->gs_base = base;
     else
         t->fs_base = base;
+    if (t->fs_base)
+        t->flags |= THREAD_EXTRA;
     sched_bases_changed(t);
     return 0;
 }

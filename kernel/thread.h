@@ -12,6 +12,8 @@
  *     of waiters; nobody else stands in a queue (`link`).
  * T2  b->caller == a  <=>  a is RECV_REPLY and a->partner == b.
  * T3  regs.rip < L4_USER_END always, so sysret never sees a non-canonical address.
+ * T4  While current has not used the FPU, CR0.TS is set and the FPU's registers hold the initial
+ *     state; while it has not THREAD_EXTRA, that is so and the FS base is 0.
  */
 #pragma once
 
@@ -52,6 +54,7 @@ enum thread_flags {
     THREAD_CANCEL = 4,        /* the next IPC ends at once */
     THREAD_ALLOW_SYSCALL = 8, /* the handler of an alien let this system call pass */
     THREAD_TRIGGERED = 64, /* an exception is to be raised before its next instruction */
+    THREAD_EXTRA = 128,    /* it has more to be switched than all have: `fpu_used`, `fs_base` */
     THREAD_NO_SHORTCUT = THREAD_ALIEN | THREAD_CANCEL | THREAD_ALLOW_SYSCALL | THREAD_SLOW,
 };
 
@@ -89,6 +92,7 @@ struct thread {
     uint32_t timeouts;  /* send << 16 | receive */
     uint64_t xfer_done; /* bytes or slots of the item done */
     bool xfer_mapped;   /* something of the item has been mapped */
+    bool fpu_used;      /* `fpu` says something; otherwise its state is the initial one */
     struct link link;   /* the one queue that the state says */
     /* what to do instead of returning to user mode (a continuation), or NULL */
     struct thread *(*cont)(struct thread *);

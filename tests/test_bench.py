@@ -21,7 +21,7 @@ NAMES = """
     fault_2_refault fault_2_fresh fault_hier fault_cow map_4k unmap_1 unmap_child lookup_1000
     map_4m_4k unmap_4m_4k map_4m_2m unmap_4m_2m map_4m_2m_after unmap_4m_2m_after rm_attach
     rm_detach task_create task_delete thread_start thread_delete touch_4k touch_ahead touch_2m
-    lines_ipc lines_fault bytes_thread bytes_task bytes_mapping bytes_gate kernel_text
+    lines_ipc lines_ipc_fpu lines_fault bytes_thread bytes_task bytes_mapping bytes_gate kernel_text
     longest_stretch
 """.split()
 LATER = {"fault_cow", "touch_ahead", "touch_2m"}

@@ -90,6 +90,10 @@ EXTRA = {
     "ipc_cross_0_to_thread": "ipc_cross_0 through the thread's own capability",
     "ipc_cross_0_far_slot": "ipc_cross_0, the gate in slot 100,000",
     "ipc_cross_0_timeout": "ipc_cross_0 with timeouts of a second",
+    "ipc_cross_0_fpu": "ipc_cross_0 between threads that have used the FPU",
+    "ipc_cross_0_one_fpu": "ipc_cross_0, the client alone has used the FPU",
+    "lines_ipc_fpu_code": "lines_ipc_code of ipc_cross_0_fpu",
+    "lines_ipc_fpu_data": "lines_ipc_data of ipc_cross_0_fpu",
     "syscall_poll": "receive from nobody without waiting",
     "map_4k_tables": "map_4k where no page table is",
     "unmap_1_tables": "unmap_1 when the page tables go with it",
@@ -120,7 +124,7 @@ EXTRA.update({f"stretch_{name}": f"longest stretch: {text}" for name, text in ST
 def empty_rows():
     """Every key there is, with no value yet."""
     rows = {row.name: None for row in ROWS}
-    rows.update({"lines_ipc": None, "lines_fault": None})
+    rows.update({"lines_ipc": None, "lines_ipc_fpu": None, "lines_fault": None})
     rows.update({name: None for name in EXTRA})
     return rows
 

@@ -206,7 +206,8 @@ def by_function(names, sites):
 def plugin_rows(r):
     """Rows that only the plugin can see."""
     rows = {}
-    for row, region in (("lines_ipc", "ipc_cross_0"), ("lines_fault", "fault_1")):
+    for row, region in (("lines_ipc", "ipc_cross_0"), ("lines_ipc_fpu", "ipc_cross_0_fpu"),
+                        ("lines_fault", "fault_1")):
         code, data = r.median(region, "code_lines"), r.median(region, "data_lines")
         rows.update({row: [code, data], f"{row}_code": code, f"{row}_data": data})
     rows["longest_stretch"] = max(r.largest(region, "stretch") for region in r.passes)

@@ -184,10 +184,12 @@ void cpu_init(void)
           RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC);
     control_bits(c->features);
     __asm__ volatile("fninit; ldmxcsr %0" : : "m"(mxcsr));
-    __asm__ volatile("fxsave %0" : "=m"(fpu_initial));
+    fpu_save(fpu_initial);
     /* What fxsave leaves in the register images after reset is not ours to hand out. */
     for (unsigned i = 32; i < sizeof(fpu_initial); i++)
         fpu_initial[i] = 0;
+    fpu_load(fpu_initial);
+    fpu_off();
 }
 
 void cpu_show_ports(const uint8_t *bitmap)

@@ -20,7 +20,6 @@ struct cpu {
     uint64_t scratch;
     /* what is loaded */
     uint64_t root_loaded; /* physical address in CR3 */
-    uint64_t fs_base_loaded;
     uint64_t *tss_rsp0;
     struct io_space *io; /* whose port bitmap the TSS shows; NULL: no port is open */
     /* scheduler */
@@ -126,5 +125,36 @@ void serial_init(void);
 void serial_put(char c);
 int serial_get(void); /* -1: nothing there */
 
-/* Initial FPU state and the image that every thread starts with. */
+/* The state of the FPU (x87, SSE) that every thread starts with. */
 extern uint8_t fpu_initial[512];
+
+static inline void fpu_save(uint8_t *image)
+{
+    __asm__ volatile("fxsave %0" : "=m"(*(uint8_t(*)[512])image));
+}
+
+static inline void fpu_load(const uint8_t *image)
+{
+    __asm__ volatile("fxrstor %0" : : "m"(*(const uint8_t(*)[512])image));
+}
+
+/* CR0.TS: whoever touches the FPU traps (#NM). */
+static inline void fpu_on(void)
+{
+    __asm__ volatile("clts" : : : "memory");
+}
+
+static inline bool fpu_is_on(void)
+{
+    uint64_t cr0;
+
+    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+    return !(cr0 & 8);
+}
+
+static inline void fpu_off(void)
+{
+    uint64_t cr0;
+
+    __asm__ volatile("mov %%cr0, %0; or $8, %0; mov %0, %%cr0" : "=r"(cr0) : : "memory");
+}

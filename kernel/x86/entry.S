@@ -60,6 +60,7 @@ syscall_entry:
 
 /* rax = the thread to run; its address space and FPU state are loaded already. */
     .global return_to_user
+    .align 64
 return_to_user:
     cmpl $VECTOR_SYSCALL, REGS_VECTOR(%rax)
     jne 1f

@@ -10,7 +10,7 @@
 #include "x86/cpu.h"
 #include "x86/pic.h"
 
-enum { TRAP_GP = 13, TRAP_PF = 14 };
+enum { TRAP_NM = 7, TRAP_GP = 13, TRAP_PF = 14 };
 
 struct thread *trap_from_user(struct thread *t);
 void trap_from_kernel(struct regs *r);
@@ -45,6 +45,8 @@ struct thread *trap_from_user(struct thread *t)
 
     if (vector == TRAP_PF) {
         next = fault_page(t, fault_address(), t->regs.err);
+    } else if (vector == TRAP_NM) {
+        sched_fpu_first_use(t);
     } else if (!interrupt(vector) && !(vector == TRAP_GP && !t->regs.err && io_fault(t))) {
         fault_exception(t);
     }

@@ -263,7 +263,9 @@ static void convert(struct print_sink *sink, struct spec *s, va_list *args)
     }
 }
 
-void print_format(struct print_sink *sink, const char *format, va_list args)
+/* Who prints no floating-point number does not begin to use the FPU by printing. */
+__attribute__((target("general-regs-only"))) void
+print_format(struct print_sink *sink, const char *format, va_list args)
 {
     va_list ap;
 

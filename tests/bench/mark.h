@@ -10,6 +10,7 @@
 
 #define BENCH_REGIONS(X)                                                                           \
     X(ipc_cross_0)                                                                                 \
+    X(ipc_cross_0_fpu)                                                                             \
     X(ipc_cross_8)                                                                                 \
     X(ipc_cross_63)                                                                                \
     X(ipc_same_0)                                                                                  \

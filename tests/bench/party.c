@@ -151,6 +151,17 @@ void party_echo(void)
                                     L4_IPC_NEVER);
 }
 
+void party_use_fpu(void)
+{
+    __asm__ volatile("pxor %xmm0, %xmm0");
+}
+
+void party_echo_fpu(void)
+{
+    party_use_fpu();
+    party_echo();
+}
+
 void party_pager(void)
 {
     l4_utcb_t *utcb = l4_utcb();

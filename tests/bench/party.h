@@ -57,6 +57,9 @@ void party_unmap(l4_cap_idx_t task, l4_addr_t at, unsigned order);
 
 /* What helper threads run. Answers as many words as it was sent. */
 void party_echo(void);
+/* The same; and what makes the calling thread one that has used the FPU. */
+void party_echo_fpu(void);
+void party_use_fpu(void);
 /* Has the pages of PLACE_SMALL, and answers faults and calls with the first of them. */
 void party_pager(void);
 

@@ -14,7 +14,8 @@
 #include "walk.h"
 #include "x86/pic.h"
 
-uint8_t fpu_initial[512] __attribute__((aligned(16)));
+uint8_t fpu_initial[512], host_fpu[512];
+bool host_fpu_on;
 uint64_t machine_free_at_start;
 unsigned machine_reports;
 
@@ -111,7 +112,9 @@ void machine_boot(uint64_t bytes, unsigned thread_flags)
     uint64_t total, low;
 
     cpu0 = (struct cpu){.self = &cpu0, .tss_rsp0 = &tss_rsp0, .features = CPU_1G};
-    __asm__ volatile("fxsave %0" : "=m"(fpu_initial));
+    memset(fpu_initial, 0x11, sizeof(fpu_initial));
+    memcpy(host_fpu, fpu_initial, sizeof(host_fpu));
+    host_fpu_on = false;
     host_window = NULL;
     host_pte_watch = NULL;
     host_flush_watch = NULL;

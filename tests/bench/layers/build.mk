@@ -1,3 +1,3 @@
 # build.mk - the rows that need the whole system: region manager, dataspace manager
 sources := main.c ../bench.c
-cflags := -Itests/bench
+cflags := -Itests/bench -mgeneral-regs-only

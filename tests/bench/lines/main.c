@@ -46,6 +46,21 @@ static void ipc(void)
            l4_task_cap_valid_u(L4_BASE_TASK_CAP, L4_BASE_LOG_CAP, u), );
 }
 
+/* Last of all: from then on this thread has a state of the FPU. */
+static void ipc_fpu(void)
+{
+    l4_cap_idx_t image = party_task_with_image();
+    l4_cap_idx_t cross = party_gate(party_thread(image, party_utcb(0), party_echo_fpu, PARTY_SAME,
+                                                 L4_INVALID_CAP));
+
+    party_settle();
+    party_use_fpu();
+    for (unsigned i = 0; i < WARM; i++)
+        party_call(cross);
+    MARKED(REGION_ipc_cross_0_fpu, PASSES,
+           l4_ipc_call(cross, l4_utcb(), l4_msgtag(0, 0, 0, 0), L4_IPC_NEVER), );
+}
+
 /* Faults when it is called; its pager is in another task. */
 static void faulter(void)
 {
@@ -181,5 +196,6 @@ int main(void)
     objects();
     large_requests(); /* before there are hundreds of emptied tables that need no clearing */
     long_operations();
+    ipc_fpu();
     return 0;
 }

@@ -133,6 +133,32 @@ static void variants(l4_cap_idx_t task, l4_cap_idx_t gate, l4_cap_idx_t same)
     bench_row("ipc_cross_0_timeout", call_with_timeout(gate));
 }
 
+static l4_cap_idx_t with_fpu, without_fpu;
+
+/* The client is a thread of its own, so that the others stay without a state of the FPU. */
+static void fpu_client(void)
+{
+    l4_umword_t label;
+
+    l4_ipc_wait(l4_utcb(), &label, L4_IPC_NEVER);
+    party_use_fpu();
+    bench_row("ipc_cross_0_fpu", call_and_reply(with_fpu, 0));
+    bench_row("ipc_cross_0_one_fpu", call_and_reply(without_fpu, 0));
+    l4_ipc_reply_and_wait(l4_utcb(), l4_msgtag(0, 0, 0, 0), &label, L4_IPC_NEVER);
+}
+
+static void measure_fpu(l4_cap_idx_t cross)
+{
+    l4_cap_idx_t client = party_gate(party_thread(L4_BASE_TASK_CAP, party_own_utcb(6), fpu_client,
+                                                  PARTY_SAME, L4_INVALID_CAP));
+
+    without_fpu = cross;
+    with_fpu = party_gate(party_thread(party_task_with_image(), party_utcb(0), party_echo_fpu,
+                                       PARTY_SAME, L4_INVALID_CAP));
+    party_settle();
+    party_call(client);
+}
+
 void measure_ipc(void)
 {
     l4_cap_idx_t task = party_task_with_image();
@@ -155,4 +181,5 @@ void measure_ipc(void)
     for (unsigned words = 0; words <= L4_UTCB_GENERIC_DATA_SIZE; words++)
         bench_series("ipc_words", words, call_and_reply(cross, words));
     variants(task, cross, same);
+    measure_fpu(cross);
 }

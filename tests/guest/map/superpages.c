@@ -122,7 +122,7 @@ static void mixed_children(void)
 
 static bool giant_there;
 
-void giant_start(void)
+static l4_umword_t giant_request(void)
 {
     l4_umword_t before = entered(L4_BASE_TASK_CAP);
     l4_utcb_t *u = l4_utcb();
@@ -133,7 +133,14 @@ void giant_start(void)
     u->buf.br[0] = L4_ITEM_MAP;
     u->buf.br[1] = l4_fpage(GIANT, 30, 0).raw;
     l4_ipc_call(L4_BASE_PAGER_CAP, u, l4_msgtag(L4_PROTO_SIGMA0, 2, 0, 0), L4_IPC_NEVER);
-    giant_there = entered(L4_BASE_TASK_CAP) - before == 1;
+    return entered(L4_BASE_TASK_CAP) - before;
+}
+
+void giant_start(void)
+{
+    giant_request(); /* pages of the program that are touched for the first time count, too */
+    unmap(L4_BASE_TASK_CAP, GIANT, 30, L4_FPAGE_RWX, L4_FP_ALL_SPACES);
+    giant_there = giant_request() == 1;
 }
 
 static l4_umword_t giant_entries(l4_cap_idx_t to, l4_cap_idx_t from, l4_addr_t source,

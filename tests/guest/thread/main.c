@@ -6,7 +6,7 @@
 int main(void)
 {
     static const struct test *const sets[] = {aliens_tests, trigger_tests, state_tests,
-                                              vectors_tests};
+                                              fpu_tests, vectors_tests};
 
     return tests_run(sets, sizeof(sets) / sizeof(sets[0]));
 }

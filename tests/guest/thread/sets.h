@@ -5,4 +5,5 @@
 
 #include "harness.h"
 
-extern const struct test aliens_tests[], trigger_tests[], state_tests[], vectors_tests[];
+extern const struct test aliens_tests[], trigger_tests[], state_tests[], fpu_tests[],
+    vectors_tests[];

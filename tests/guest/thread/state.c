@@ -1,5 +1,5 @@
 /*
- * thread/state.c - what belongs to a thread: segment bases and selectors, FPU and SSE
+ * thread/state.c - what belongs to a thread: segment bases and selectors
  */
 #include "seen.h"
 #include "sets.h"
@@ -183,118 +183,11 @@ static void selectors(void)
     }
 }
 
-/* ---- FPU and SSE ---- */
-
-struct fpu_image {
-    l4_uint8_t byte[512];
-} __attribute__((aligned(16)));
-
-static struct fpu_image images[4];
-
-static void save(void *arg)
-{
-    __asm__ volatile("fxsave (%0)" : : "r"(arg) : "memory");
-}
-
-/* Leaves a value of its own in every register. */
-static void fill(void *arg)
-{
-    struct fpu_image *f = arg;
-
-    __asm__ volatile("fxrstor (%0)" : : "r"(f) : "memory");
-    for (;;)
-        __asm__ volatile("" : : : "memory");
-}
-
-static void fill_image(struct fpu_image *f, l4_uint8_t name)
-{
-    memset(f, name, sizeof(*f));
-    *(l4_uint16_t *)&f->byte[0] = 0x0f7f;  /* control */
-    *(l4_uint16_t *)&f->byte[2] = 0x3841;  /* status: top, conditions, invalid */
-    *(l4_uint16_t *)&f->byte[4] = 0x00ff;  /* all registers full */
-    *(l4_uint32_t *)&f->byte[24] = 0xffbf; /* MXCSR: flush, round, all masks, all flags */
-}
-
-/* Whatever ran before, a new thread finds the state after reset. */
-static void first_run(void)
-{
-    const struct fpu_image *f = &images[1];
-    struct child *a = child_new(), *b = child_new();
-
-    fill_image(&images[0], 0xa5);
-    memset(&images[1], 0, sizeof(images[1])); /* an emulator need not write all of it */
-    a->priority = 20;
-    child_run(a, fill, &images[0]);
-    l4_ipc_sleep_ms(2);
-    child_run(b, save, &images[1]);
-    expect(b->finished);
-    expect_eq(*(const l4_uint16_t *)&f->byte[0], 0x37f);
-    expect_eq(*(const l4_uint16_t *)&f->byte[2], 0);
-    expect_eq(f->byte[4], 0);
-    expect_eq(*(const l4_uint32_t *)&f->byte[24], 0x1f80);
-    for (unsigned i = 6; i < 24; i++)
-        expect_eq(f->byte[i], 0);
-    for (unsigned i = 32; i < 416; i++)
-        if (!expect_eq(f->byte[i], 0))
-            break;
-}
-
-struct keep {
-    struct fpu_image in, out;
-    volatile l4_umword_t wrong, rounds;
-    volatile bool stop;
-};
-
-static void keep(void *arg)
-{
-    struct keep *k = arg;
-
-    __asm__ volatile("fxrstor (%0)" : : "r"(&k->in) : "memory");
-    while (!k->stop) {
-        unsigned bad = 0;
-
-        __asm__ volatile("fxsave (%0)" : : "r"(&k->out) : "memory");
-        for (unsigned i = 0; i < 416 / 8; i++) /* in general registers only */
-            bad += ((volatile l4_umword_t *)&k->out)[i] != ((volatile l4_umword_t *)&k->in)[i];
-        k->wrong += bad;
-        k->rounds++;
-        __asm__ volatile("fxrstor (%0)" : : "r"(&k->in) : "memory");
-    }
-}
-
-/* Three threads, two tasks, other values and modes each, preempted at any place. */
-static void kept(void)
-{
-    static struct keep keeps[3];
-    struct child *c[3] = {child_new(), child_new(), NULL};
-
-    c[2] = child_thread(c[0], 1);
-    for (unsigned i = 0; i < 3; i++) {
-        memset(&keeps[i], 0, sizeof(keeps[i]));
-        fill_image(&images[3], (l4_uint8_t)(0x11 * (i + 1)));
-        *(l4_uint32_t *)&images[3].byte[24] = 0x1f80 | i << 13;
-        __asm__ volatile("fxrstor %0; fxsave %1" : : "m"(images[3]), "m"(keeps[i].in) : "memory");
-        c[i]->priority = 20;
-        child_run(c[i], keep, &keeps[i]);
-        child_priority(c[i], 20, TICK_US);
-    }
-    __asm__ volatile("fninit; ldmxcsr %0" : : "m"((l4_uint32_t){0x1f80}));
-    l4_ipc_sleep_ms(20);
-    for (unsigned i = 0; i < 3; i++) {
-        keeps[i].stop = true;
-        expect(keeps[i].rounds > 10);
-        expect_eq(keeps[i].wrong, 0);
-    }
-    l4_ipc_sleep_ms(8);
-}
-
 const struct test state_tests[] = {
     {"FS and GS bases belong to the thread, in one task and in several", per_thread},
     {"set while the thread runs, they count at once", set_while_it_runs},
     {"a thread may set its own", its_own},
     {"bases: every error has its code, the last user address is one", errors},
     {"a selector loaded by one thread spoils no other's base", selectors},
-    {"at its first run a thread finds the FPU as after reset", first_run},
-    {"FPU, SSE and their modes belong to the thread", kept},
     {NULL, NULL},
 };

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "x86/regs.h"
 
@@ -21,7 +22,6 @@ struct cpu {
     uint64_t stack;
     uint64_t scratch;
     uint64_t root_loaded;
-    uint64_t fs_base_loaded;
     uint64_t *tss_rsp0;
     struct io_space *io;
     uint32_t top_ready;
@@ -45,6 +45,37 @@ enum { TICK_HZ = 1000, TICK_US = 1000 };
 
 extern struct cpu cpu0;
 extern uint8_t fpu_initial[512];
+extern uint8_t host_fpu[512]; /* its registers */
+extern bool host_fpu_on;      /* CR0.TS is clear */
+
+static inline void fpu_save(uint8_t *image)
+{
+    if (!host_fpu_on)
+        abort();
+    memcpy(image, host_fpu, sizeof(host_fpu));
+}
+
+static inline void fpu_load(const uint8_t *image)
+{
+    if (!host_fpu_on)
+        abort();
+    memcpy(host_fpu, image, sizeof(host_fpu));
+}
+
+static inline void fpu_on(void)
+{
+    host_fpu_on = true;
+}
+
+static inline void fpu_off(void)
+{
+    host_fpu_on = false;
+}
+
+static inline bool fpu_is_on(void)
+{
+    return host_fpu_on;
+}
 
 extern void (*host_window)(void); /* NULL: no interrupt is ever pending */
 extern uint64_t host_windows;     /* looks at the interrupts so far */
