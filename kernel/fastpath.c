@@ -286,7 +286,7 @@ HOT struct thread *fault_shortcut(struct thread *t)
     r = gate_of(o)->thread;
     if (!likely(r && r->state == THREAD_RECV_ANY && can_run_now(c, r)))
         return NULL;
-    fault_words(t, r->utcb->msg.mr);
+    fault_page_words(t, r->utcb->msg.mr);
     t->state = THREAD_RECV_REPLY;
     t->partner = r;
     r->caller = t;

@@ -80,8 +80,7 @@ unsigned fault_words(const struct thread *t, uint64_t *mr)
     l4_exc_regs_t *x = (l4_exc_regs_t *)mr;
 
     if (t->message == MESSAGE_FAULT) {
-        mr[0] = (t->fault_address & ~7UL) | t->fault_bits;
-        mr[1] = r->rip;
+        fault_page_words(t, mr);
         return 2;
     }
     if (t->message == MESSAGE_IO_FAULT) {

@@ -17,6 +17,13 @@ void fault_send(struct thread *t);
 void fault_answered(struct thread *t, l4_msgtag_t tag);
 /* The message could not be delivered or was not answered. */
 void fault_failed(struct thread *t);
+/* The two words of a page fault. */
+static inline void fault_page_words(const struct thread *t, uint64_t *mr)
+{
+    mr[0] = (t->fault_address & ~7UL) | t->fault_bits;
+    mr[1] = t->regs.rip;
+}
+
 /* The message's words, into or out of MRs. Number of words. */
 unsigned fault_words(const struct thread *t, uint64_t *mr);
 void fault_take_words(struct thread *t, const uint64_t *mr, unsigned words);

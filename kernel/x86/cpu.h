@@ -128,6 +128,10 @@ int serial_get(void); /* -1: nothing there */
 /* The state of the FPU (x87, SSE) that every thread starts with. */
 extern uint8_t fpu_initial[512];
 
+/* Besides TS, CR0 never changes: PG, WP, NE, ET, MP, PE (boot.S). */
+#define CR0_TS 8UL
+#define CR0_OTHERS 0x80010033UL
+
 static inline void fpu_save(uint8_t *image)
 {
     __asm__ volatile("fxsave %0" : "=m"(*(uint8_t(*)[512])image));
@@ -149,12 +153,10 @@ static inline bool fpu_is_on(void)
     uint64_t cr0;
 
     __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
-    return !(cr0 & 8);
+    return !(cr0 & CR0_TS);
 }
 
 static inline void fpu_off(void)
 {
-    uint64_t cr0;
-
-    __asm__ volatile("mov %%cr0, %0; or $8, %0; mov %0, %%cr0" : "=r"(cr0) : : "memory");
+    __asm__ volatile("mov %0, %%cr0" : : "r"(CR0_TS | CR0_OTHERS) : "memory");
 }

@@ -9,16 +9,16 @@ enum { ROUNDS = 15, LOOP_TURNS = 5000, REP_TURNS = 512 };
 
 uint32_t bench_cost;
 
-static int smaller(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 uint32_t bench_median(uint32_t *samples, unsigned n)
 {
-    qsort(samples, n, sizeof(*samples), smaller);
+    for (unsigned i = 1; i < n; i++) {
+        uint32_t v = samples[i];
+        unsigned at = i;
+
+        for (; at > 0 && samples[at - 1] > v; at--)
+            samples[at] = samples[at - 1];
+        samples[at] = v;
+    }
     return samples[n / 2];
 }
 
