@@ -23,6 +23,9 @@ enum {
     LIMIT_KU_MEM_ORDER = 16,
     /* Records of the trace ring: 128 KiB. */
     LIMIT_TRACE_RECORDS = 4096,
+    /* Tasks between a task and the first ones, each holding the first capability of the next, if
+     * that is granted: a walk of a few hundred instructions. */
+    LIMIT_OWNERS = 64,
     /* Default time slice. */
     LIMIT_QUANTUM_US = 10000,
     /* Words of a message, items of a message. */

@@ -3,6 +3,8 @@
  *
  * C1  A slot with `ref` has a node and vice versa; a dying node keeps its slot, whose ref is 0.
  * C2  refs of an object is the number of slots that refer to it.
+ * C3  A task's owner is the task that holds its first capability. From owner to owner one comes to
+ *     one of the first two tasks, which own themselves: so every task dies with somebody.
  */
 #include "kassert.h"
 #include "limits.h"
@@ -53,6 +55,22 @@ static enum walk_visit downgrade(struct walk *k, unsigned *step)
     return WALK_ON;
 }
 
+/* Would a task go to a task that it keeps alive itself (C3), or to one too far from the first? */
+static bool owned_by(const struct object *o, const struct task *holder)
+{
+    const struct object *at = &holder->obj;
+
+    for (unsigned i = 0; i < LIMIT_OWNERS && at != o; i++) {
+        const struct mapping *root = at->dying ? NULL : kptr(at->root);
+        const struct object *owner = root ? &cap_task(kptr(root->entry))->obj : at;
+
+        if (owner == at)
+            return false;
+        at = owner;
+    }
+    return true;
+}
+
 /* The receiver's node takes the sender's place. */
 static int grant(struct map_request *r, struct cap *from, struct cap *to, unsigned rights)
 {
@@ -85,6 +103,9 @@ static int map_one(struct map_request *r, struct cap *from, uint64_t slot)
     int above;
 
     if (slot >= L4_CAP_SLOTS || !rights)
+        return 0;
+    if (r->grant && !parent->parent && cap_object(from)->type == OBJ_TASK &&
+        owned_by(cap_object(from), r->to))
         return 0;
     to = cap_slot_make(r->to, slot);
     if (!to)

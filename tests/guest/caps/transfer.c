@@ -179,6 +179,65 @@ static void lent(void)
     expect_eq(rights_seen(server, p.to, CHILD_CAP(40)), -L4_IPC_ENOT_EXISTENT);
 }
 
+static long hand_over(l4_cap_idx_t task, l4_cap_idx_t cap, l4_cap_idx_t slot)
+{
+    return l4_error(l4_task_map(task, L4_BASE_TASK_CAP, l4_obj_fpage(cap, 0, RWSD),
+                                l4_map_obj_control(slot, L4_MAP_ITEM_GRANT)));
+}
+
+/* The capability that all others of a task stem from goes to a task that would die with it: then
+ * nobody could ever delete either. It stays where it is. */
+static void tasks_that_own_each_other(void)
+{
+    l4_cap_idx_t a = task_new(), b = task_new(), c = task_new(), way_to_b = slot_new(),
+                 way_to_c = slot_new();
+
+    expect_eq(hand_over(a, a, CHILD_CAP(0)), 0);
+    expect(has_cap(L4_BASE_TASK_CAP, a));
+    expect(!has_cap(a, CHILD_CAP(0)));
+    l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP, l4_obj_fpage(b, 0, RWSD),
+                l4_map_obj_control(way_to_b, 0));
+    l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP, l4_obj_fpage(c, 0, RWSD),
+                l4_map_obj_control(way_to_c, 0));
+    expect_eq(hand_over(a, b, CHILD_CAP(0)), 0);
+    expect_eq(hand_over(way_to_b, c, CHILD_CAP(0)), 0);
+    expect(!has_cap(L4_BASE_TASK_CAP, b) && !has_cap(L4_BASE_TASK_CAP, c));
+    expect_eq(hand_over(way_to_b, a, CHILD_CAP(1)), 0);
+    expect_eq(hand_over(way_to_c, a, CHILD_CAP(1)), 0);
+    expect(has_cap(L4_BASE_TASK_CAP, a));
+    /* A copy may go anywhere, and so may what other tasks hold. */
+    expect_eq(l4_error(l4_task_map(way_to_c, L4_BASE_TASK_CAP, l4_obj_fpage(a, 0, RWSD),
+                                   l4_map_obj_control(CHILD_CAP(1), 0))), 0);
+    expect(has_cap(way_to_c, CHILD_CAP(1)));
+    expect_eq(destroy(a), 0);
+    expect(!has_cap(L4_BASE_TASK_CAP, way_to_b) && !has_cap(L4_BASE_TASK_CAP, way_to_c));
+}
+
+/* As far as the kernel follows: longer chains take nothing more. */
+static void a_long_chain_of_owners(void)
+{
+    l4_cap_idx_t way[70], first = task_new(), last = task_new();
+
+    way[0] = slot_new();
+    l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP, l4_obj_fpage(first, 0, RWSD),
+                l4_map_obj_control(way[0], 0));
+    for (unsigned i = 1; i < 70; i++) {
+        l4_cap_idx_t task = task_new();
+
+        way[i] = slot_new();
+        l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP, l4_obj_fpage(task, 0, RWSD),
+                    l4_map_obj_control(way[i], 0));
+        expect_eq(hand_over(way[i - 1], task, CHILD_CAP(0)), 0);
+        expect_eq(has_cap(L4_BASE_TASK_CAP, task), i > 63);
+        if (i > 63)
+            break;
+    }
+    expect_eq(hand_over(way[50], last, CHILD_CAP(1)), 0);
+    expect(!has_cap(L4_BASE_TASK_CAP, last));
+    expect_eq(hand_over(way[50], first, CHILD_CAP(2)), 0);
+    expect(has_cap(L4_BASE_TASK_CAP, first));
+}
+
 const struct test transfer_tests[] = {
     {"an item brings a capability into the slot that the receiver names", into_a_single_slot},
     {"capability windows follow the window rule", into_a_window},
@@ -188,5 +247,7 @@ const struct test transfer_tests[] = {
     {"local id: the gate of another task is mapped", local_id_of_other_gate},
     {"local id: within a task the flexpage itself is told", local_id_within_a_task},
     {"a lent capability can be taken back", lent},
+    {"a task is not handed over to itself, or to what it keeps alive", tasks_that_own_each_other},
+    {"a chain of tasks that keep each other alive has an end", a_long_chain_of_owners},
     {NULL, NULL},
 };
