@@ -65,8 +65,12 @@ long memory_account_left(l4_cap_idx_t account, l4_umword_t *bytes)
 long memory_account_release(l4_cap_idx_t account)
 {
     l4_msgtag_t tag;
+    long err;
 
-    return service(account, SIGMA0_RAM_RELEASE, 0, &tag);
+    do
+        err = service(account, SIGMA0_RAM_RELEASE, 0, &tag);
+    while (err == SIGMA0_RAM_MORE);
+    return err;
 }
 
 /* Receive memory anywhere: the sender's hot spot decides. */

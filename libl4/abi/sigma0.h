@@ -79,16 +79,13 @@ enum sigma0_ram_taken {
 
 enum sigma0_ram_query {
     SIGMA0_QUERY_QUOTA,    /* bytes that the account may have or pass on */
-    SIGMA0_QUERY_USED,     /* of them: its frames, its children's quotas, their records */
+    SIGMA0_QUERY_USED,     /* of them: its frames, its children's quotas */
     SIGMA0_QUERY_ACCOUNT,  /* its number, as its parent knows it */
     SIGMA0_QUERY_CHILDREN, /* accounts below it, all generations */
     SIGMA0_QUERY_YIELD,    /* bytes that the parent wants back, 0: none */
     SIGMA0_QUERY_DEADLINE, /* when it stops waiting for them (KIP clock, microseconds) */
     SIGMA0_QUERY_WORDS,
 };
-
-/* One more account costs its parent its quota and this, for its records, in bytes. */
-enum { SIGMA0_ACCOUNT_COST = 4096 };
 
 /* NEWS: what has happened, to which child, with how many bytes. */
 enum sigma0_news { SIGMA0_NEWS_KIND, SIGMA0_NEWS_CHILD, SIGMA0_NEWS_BYTES, SIGMA0_NEWS_DEADLINE,

@@ -39,6 +39,36 @@ enum l4re_ds_stats {
     L4RE_DS_STATS_EXTRA = L4RE_DS_STATS_FRAMES_TOTAL, /* the first of the totals only */
 };
 
+/* sigma0. Of each of the six kinds of reserve: spare now, and the least that any request left. */
+#define L4RE_SIGMA0_STATS(X)                                                                       \
+    X(REQUESTS, "messages received")                                                               \
+    X(FREE, "frames free, now")                                                                    \
+    X(TOTAL, "frames that were free at the start")                                                 \
+    X(FAULTS, "page faults answered with a page")                                                  \
+    X(USED, "bytes charged to the account that asks")                                              \
+    X(OWN, "frames of sigma0's own records and reserve, now")                                      \
+    X(ACCOUNTS, "accounts, now")                                                                   \
+    X(CLEARED, "frames cleared")                                                                   \
+    X(BLOCKS, "spare records of blocks")                                                           \
+    X(DEVICES, "spare records of device memory")                                                   \
+    X(RECORDS, "spare records of accounts")                                                        \
+    X(SLOTS, "spare capability slots")                                                             \
+    X(SMALL, "spare blocks of 4 KiB")                                                              \
+    X(LARGE, "spare blocks of 16 KiB")                                                             \
+    X(BLOCKS_LOW, "records of blocks, lowest")                                                     \
+    X(DEVICES_LOW, "records of device memory, lowest")                                             \
+    X(RECORDS_LOW, "records of accounts, lowest")                                                  \
+    X(SLOTS_LOW, "capability slots, lowest")                                                       \
+    X(SMALL_LOW, "blocks of 4 KiB, lowest")                                                        \
+    X(LARGE_LOW, "blocks of 16 KiB, lowest")
+
+enum l4re_sigma0_stats {
+#define X(name, text) L4RE_SIGMA0_STATS_##name,
+    L4RE_SIGMA0_STATS(X)
+#undef X
+        L4RE_SIGMA0_STATS_NUM
+};
+
 /* Region managers. */
 #define L4RE_RM_STATS(X)                                                                           \
     X(FAULTS, "page-fault messages received")                                                      \

@@ -282,6 +282,78 @@ int64_t buddy_alloc_range(struct buddy *b, unsigned order, uint64_t lo, uint64_t
     return -L4_ENOMEM;
 }
 
+/* ---- runs: any number of frames ---- */
+
+/* Are all frames of [first, end) free? A look at each block that they are made of. */
+static bool run_is_free(const struct buddy *b, uint64_t first, uint64_t end)
+{
+    while (first < end) {
+        unsigned order = fitting(first, end);
+
+        if (covering(b, first, order) < 0)
+            return false;
+        first += 1UL << order;
+    }
+    return true;
+}
+
+static void run_take(struct buddy *b, uint64_t first, uint64_t end)
+{
+    while (first < end) {
+        unsigned order = fitting(first, end);
+
+        cut(b, first, (unsigned)covering(b, first, order), order);
+        first += 1UL << order;
+    }
+}
+
+/*
+ * The lowest place in a free block of order k, or beginning in one, where the run fits. At most
+ * *tries blocks are looked at; `step` is an order.
+ */
+static int64_t run_find(const struct buddy *b, unsigned k, uint64_t frames, unsigned step,
+                        uint64_t lo, uint64_t hi, unsigned *tries)
+{
+    uint64_t block = bitset_next(&b->set[k], block_of(b, round_down(lo, k), k));
+
+    for (; block != NONE && *tries > 0; block = bitset_next(&b->set[k], block + 1), --*tries) {
+        uint64_t frame = frame_of(b, block, k);
+        uint64_t at = round_up(frame < lo ? lo : frame, step);
+
+        if (frame >= hi)
+            break;
+        if (at < frame + (1UL << k) && at < hi && frames <= hi - at &&
+            run_is_free(b, at, at + frames))
+            return (int64_t)at;
+    }
+    return -L4_ENOMEM;
+}
+
+int64_t buddy_alloc_run(struct buddy *b, uint64_t frames, unsigned align, uint64_t lo, uint64_t hi)
+{
+    unsigned own = frames ? 63 - (unsigned)__builtin_clzl(frames) : 0;
+    unsigned from = own < BUDDY_ORDERS - 1 ? own : BUDDY_ORDERS - 1;
+    unsigned step = align > from ? align : from;
+    unsigned sure = step + (step == from && frames > 1UL << from);
+    unsigned tries = BUDDY_RUN_TRIES;
+    int64_t at = -L4_ENOMEM;
+
+    if (frames == 0 || align > BUDDY_ALIGN_MAX)
+        return -L4_EINVAL;
+    lo = lo < b->first ? b->first : lo;
+    hi = hi > b->end ? b->end : hi;
+    if (lo >= hi || frames > hi - lo)
+        return -L4_ENOMEM;
+    /* Blocks of which each will do, small ones first; then those that may only begin a run. */
+    for (unsigned k = sure; k < BUDDY_ORDERS && at < 0; k++)
+        at = run_find(b, k, frames, step, lo, hi, &tries);
+    for (unsigned k = from; k < sure && k < BUDDY_ORDERS && at < 0; k++)
+        at = run_find(b, k, frames, step, lo, hi, &tries);
+    if (at >= 0)
+        run_take(b, (uint64_t)at, (uint64_t)at + frames);
+    return at;
+}
+
 int buddy_alloc_at(struct buddy *b, uint64_t frame, unsigned order)
 {
     int from;

@@ -19,6 +19,8 @@
 enum {
     BUDDY_ORDERS = 19, /* 4 KiB .. 1 GiB: the page sizes of the machine */
     BUDDY_DEPTH = 6,   /* 64^6 bits: more frames than a physical address has */
+    BUDDY_ALIGN_MAX = 51,  /* an alignment beyond is no address's */
+    BUDDY_RUN_TRIES = 256, /* blocks that buddy_alloc_run() looks at before it gives up */
 };
 
 /* A set of numbers with find-first in O(depth): level 0 the members, level i+1 the words of i. */
@@ -50,6 +52,14 @@ int buddy_add(struct buddy *b, uint64_t first, uint64_t frames);
 int64_t buddy_alloc(struct buddy *b, unsigned order);
 /* The same, all of the block within frames [lo, hi). */
 int64_t buddy_alloc_range(struct buddy *b, unsigned order, uint64_t lo, uint64_t hi);
+/*
+ * `frames` adjoining frames, any number, all within [lo, hi). The first is a multiple of 2^align
+ * and of the largest power of two that is not above `frames` (at most the largest order); of
+ * such places the one in the smallest free block that will do. So a run may go over the end of a
+ * block, and the rest of a block stays free. -L4_EINVAL: no frames, no such align; -L4_ENOMEM: no
+ * such run was found in BUDDY_RUN_TRIES blocks.
+ */
+int64_t buddy_alloc_run(struct buddy *b, uint64_t frames, unsigned align, uint64_t lo, uint64_t hi);
 /* Exactly this block: 0, -L4_ENOMEM (not free as a whole) or -L4_EINVAL (misaligned, unknown). */
 int buddy_alloc_at(struct buddy *b, uint64_t frame, unsigned order);
 

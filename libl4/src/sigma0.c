@@ -1,8 +1,11 @@
 /*
  * sigma0.c - requests to the root pager
  */
+#include <abi/sigma0.h>
 #include <l4/sigma0/sigma0.h>
 #include <l4/sys/ipc.h>
+
+enum { ORDER_DIRECT = 26 }; /* blocks from here on are more than sigma0 clears in one request */
 
 /* The largest flexpage that starts at both addresses and fits the size. */
 static unsigned order_fit(l4_addr_t phys, l4_addr_t virt, l4_addr_t size)
@@ -74,6 +77,40 @@ int l4sigma0_map_iomem(l4_cap_idx_t sigma0, l4_addr_t phys, l4_addr_t virt, l4_a
                      cached ? SIGMA0_REQ_FPAGE_IOMEM_CACHED : SIGMA0_REQ_FPAGE_IOMEM);
 }
 
+/*
+ * More than sigma0 clears in one request: by the RAM service. Its items' send base is the physical
+ * address, so the window rule places them as it would the whole.
+ */
+static int block_map(l4_cap_idx_t sigma0, l4_fpage_t window, l4_addr_t *base, unsigned sz)
+{
+    l4_umword_t size = 1UL << sz, position = 0;
+    l4_utcb_t *u = l4_utcb();
+    long err;
+
+    u->msg.mr[0] = SIGMA0_RAM_TAKE;
+    u->msg.mr[SIGMA0_TAKE_SIZE] = size;
+    u->msg.mr[SIGMA0_TAKE_FLAGS] = SIGMA0_RAM_CONTIGUOUS | sz << 8;
+    u->msg.mr[SIGMA0_TAKE_MIN] = u->msg.mr[SIGMA0_TAKE_MAX] = u->msg.mr[SIGMA0_TAKE_PLACE] = 0;
+    err = l4_error(l4_ipc_call(sigma0, u, l4_msgtag(L4RE_PROTO_MEM_ALLOC, SIGMA0_TAKE_WORDS, 0, 0),
+                               L4_IPC_NEVER));
+    if (err < 0)
+        return -L4SIGMA0_NOFPAGE;
+    *base = u->msg.mr[SIGMA0_TAKEN_BLOCK];
+    while (err == SIGMA0_RAM_MORE) {
+        u->msg.mr[0] = SIGMA0_RAM_MAP;
+        u->msg.mr[1] = u->msg.mr[4] = *base;
+        u->msg.mr[2] = size;
+        u->msg.mr[3] = position;
+        u->buf.bdr = 0;
+        u->buf.br[0] = L4_ITEM_MAP;
+        u->buf.br[1] = window.raw;
+        err = l4_error(l4_ipc_call(sigma0, u, l4_msgtag(L4RE_PROTO_MEM_ALLOC, 5, 0, 0),
+                                   L4_IPC_NEVER));
+        position = u->msg.mr[0];
+    }
+    return err < 0 ? -L4SIGMA0_IPCERROR : 0;
+}
+
 int l4sigma0_map_anypage(l4_cap_idx_t sigma0, l4_addr_t map_area, unsigned log2_map_size,
                          l4_addr_t *base, unsigned sz)
 {
@@ -83,6 +120,8 @@ int l4sigma0_map_anypage(l4_cap_idx_t sigma0, l4_addr_t map_area, unsigned log2_
     /* The answer has no words, so its item is at MR0; its send base is the physical address. */
     if (err == 0)
         *base = l4_utcb()->msg.mr[0] & L4_PAGEMASK;
+    else if (err == -L4SIGMA0_NOFPAGE && sz >= ORDER_DIRECT && sz < L4_WHOLE_ADDRESS_SPACE)
+        err = block_map(sigma0, l4_fpage(map_area, log2_map_size, L4_FPAGE_RWX), base, sz);
     return err;
 }
 

@@ -1,4 +1,6 @@
 host-y += test_sigma0 test_script test_elf
-test_sigma0-y := test_sigma0.c ../../sigma0/request.c ../../sigma0/ram.c ../../libl4/common/buddy.c
+sigma0-sources := $(addprefix ../../sigma0/,request.c service.c ram.c device.c account.c quota.c \
+    pool.c check.c) ../../libl4/common/buddy.c
+test_sigma0-y := test_sigma0.c $(sigma0-sources)
 test_script-y := test_script.c ../../roottask/script.c
 test_elf-y := test_elf.c ../../roottask/elf.c

@@ -11,33 +11,37 @@
 #include <abi/msg.h>
 #include <abi/protocols.h>
 #include <abi/sigma0.h>
+#include <abi/stats.h>
 
 #include <assert.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { FRAMES = 2048, KIP_FRAME = 300, CLIENTS = 12 };
 /* The machine: nothing below 16, RAM with a hole for devices, the kernel, a module, RAM. */
 enum { RAM1 = 16, RAM1_END = 160, KERNEL = 256, MODULE = 320, MODULE_END = 333, RAM2 = 512,
        HOLE = 777 };
 
-static struct ram ram;
+/* Gates whose slots are below are compared with the model; slot 2 is what sigma0 receives in. */
+enum { GATES = CLIENTS + 8, FIRST = 3 };
+
+static struct service service;
 static struct buddy buddy;
-static struct request_stats stats;
 static l4_uint16_t owner[FRAMES];
 static bool dirty[FRAMES];  /* holds somebody's bytes */
 static bool mapped[FRAMES]; /* some client can reach it */
 static bool gate_fails;
-static bool gone[RAM_CLIENTS_MAX];
+static bool gone[POOL_SLOTS_MAX];
 
-/* The model. */
+/* The model. Owners of frames that sigma0 took for itself are copied from it. */
 static struct {
     l4_uint16_t owner[FRAMES];
-    bool live[RAM_CLIENTS_MAX];
-    unsigned parent[RAM_CLIENTS_MAX];
-    l4_umword_t quota[RAM_CLIENTS_MAX];
+    bool live[GATES];
+    unsigned parent[GATES];
+    l4_umword_t quota[GATES];
 } model;
 
 static unsigned long seed = 1;
@@ -70,28 +74,36 @@ void ram_revoke(l4_addr_t start, unsigned order)
         mapped[f] = false;
 }
 
-void ram_revoke_device(l4_addr_t start, l4_addr_t end)
+void ram_gate_delete(unsigned slot)
 {
-    assert(start < end);
+    gone[slot] = true;
 }
 
-void ram_gone(unsigned client)
+bool ram_gate_lives(unsigned slot)
 {
-    assert(!gone[client]);
-    gone[client] = true;
+    return !gone[slot];
 }
 
-int request_gate(unsigned client)
+void ram_notify(unsigned slot)
+{
+    assert(slot);
+}
+
+void ram_slot_clear(unsigned slot)
+{
+    assert(slot);
+}
+
+int request_gate(unsigned slot)
 {
     if (gate_fails)
         return -L4_ENOMEM;
-    gone[client] = false;
+    gone[slot] = false;
     return 0;
 }
 
-void request_dump(const struct ram *r, const struct request_stats *s)
+void request_dump(const struct service *s)
 {
-    (void)r;
     (void)s;
 }
 
@@ -103,23 +115,26 @@ static void machine_start(void)
 
     free(meta);
     meta = malloc(buddy_meta_size(FRAMES));
+    service = (struct service){.kip = KIP_FRAME << 12};
     buddy_init(&buddy, meta, 0, FRAMES);
-    ram_init(&ram, &buddy, owner, FRAMES);
-    ram_add(&ram, RAM1 << 12, RAM1_END << 12);
-    ram_add(&ram, (l4_addr_t)RAM2 << 12, (l4_addr_t)FRAMES << 12);
-    ram_mark(&ram, KERNEL << 12, (KIP_FRAME + 1) << 12, RAM_SYSTEM);
-    ram_mark(&ram, MODULE << 12, MODULE_END << 12, RAM_DEDICATED);
-    ram_mark(&ram, FRAMES << 12, (FRAMES + 9) << 12, RAM_SYSTEM); /* is cut */
-    ram_withdraw(&ram, HOLE << 12, (HOLE + 3) << 12);
-    ram_withdraw(&ram, (FRAMES - 1) << 12, (FRAMES + 7) << 12);
-    ram_open(&ram);
+    ram_init(&service.ram, &buddy, owner, FRAMES);
+    ram_add(&service.ram, RAM1 << 12, RAM1_END << 12);
+    ram_add(&service.ram, (l4_addr_t)RAM2 << 12, (l4_addr_t)FRAMES << 12);
+    ram_mark(&service.ram, KERNEL << 12, (KIP_FRAME + 1) << 12, RAM_SYSTEM);
+    ram_mark(&service.ram, MODULE << 12, MODULE_END << 12, RAM_DEDICATED);
+    ram_mark(&service.ram, FRAMES << 12, (FRAMES + 9) << 12, RAM_SYSTEM); /* is cut */
+    ram_withdraw(&service.ram, HOLE << 12, (HOLE + 3) << 12);
+    ram_withdraw(&service.ram, (FRAMES - 1) << 12, (FRAMES + 7) << 12);
+    memset(gone, 0, sizeof(gone));
+    assert(ram_open(&service.ram));
+    assert(pool_slot_take(&service.ram, service.ram.root) == FIRST - 1);
+    pool_refill(&service.ram);
     memset(&model, 0, sizeof(model));
     memset(mapped, 0, sizeof(mapped));
     memset(dirty, 1, sizeof(dirty));
-    memset(gone, 0, sizeof(gone));
     memcpy(model.owner, owner, sizeof(owner));
     model.live[RAM_ROOT] = true;
-    model.quota[RAM_ROOT] = (l4_umword_t)(RAM1_END - RAM1 + FRAMES - RAM2 - 4) << 12;
+    model.quota[RAM_ROOT] = (l4_umword_t)(RAM1_END - RAM1 + FRAMES - RAM2 - 4 - POOL_KEPT) << 12;
     gate_fails = false;
 }
 
@@ -129,7 +144,7 @@ static l4_umword_t model_used(unsigned client)
 
     for (unsigned f = 0; f < FRAMES; f++)
         used += model.owner[f] == client ? L4_PAGESIZE : 0;
-    for (unsigned c = 1; c < RAM_CLIENTS_MAX; c++)
+    for (unsigned c = 1; c < GATES; c++)
         used += c != RAM_ROOT && model.live[c] && model.parent[c] == client ? model.quota[c] : 0;
     return used;
 }
@@ -181,7 +196,10 @@ static bool model_block_exists(unsigned order)
 /* The client got this block: check what it sees, then let it use it. */
 static void received(unsigned client, const struct answer *a)
 {
-    for (l4_umword_t f = a->start >> 12; f < (a->start + (1UL << a->order)) >> 12; f++) {
+    l4_addr_t start = a->piece[0].start;
+
+    assert(a->items == 1 && a->one_to_one);
+    for (l4_umword_t f = start >> 12; f < (start + (1UL << a->piece[0].order)) >> 12; f++) {
         assert(f < FRAMES);
         if (model.owner[f] == RAM_FREE) {
             assert(!dirty[f]);
@@ -193,17 +211,33 @@ static void received(unsigned client, const struct answer *a)
     }
 }
 
+/* What sigma0 uses itself may change with every request; it is nobody else's. */
+static void own_frames(void)
+{
+    for (unsigned f = 0; f < FRAMES; f++) {
+        bool was = model.owner[f] == RAM_SYSTEM, is = owner[f] == RAM_SYSTEM;
+
+        if (was == is)
+            continue;
+        assert(model.owner[f] == RAM_FREE || owner[f] == RAM_FREE);
+        model.owner[f] = owner[f];
+        dirty[f] = true;
+    }
+}
+
 static void compare(void)
 {
     assert(memcmp(owner, model.owner, sizeof(owner)) == 0);
-    for (unsigned c = 1; c < RAM_CLIENTS_MAX; c++) {
-        assert(ram.clients[c].live == model.live[c]);
-        if (model.live[c])
-            assert(ram.clients[c].used == model_used(c) && ram.clients[c].quota == model.quota[c]);
+    for (unsigned c = 1; c < GATES; c++) {
+        const struct account *a = account_find(&service.ram, c);
+
+        assert((a != NULL) == model.live[c]);
+        if (a)
+            assert(a->used == model_used(c) && a->quota == model.quota[c]);
     }
     for (unsigned f = 0; f < FRAMES; f++)
         assert(owner[f] != RAM_FREE || !mapped[f]);
-    assert(ram_ok(&ram) && buddy_ok(&buddy));
+    assert(ram_ok(&service.ram) && buddy_ok(&buddy));
 }
 
 /* ---- messages ---- */
@@ -211,11 +245,11 @@ static void compare(void)
 static struct answer send(unsigned client, long label, unsigned words, l4_umword_t a,
                           l4_umword_t b, l4_umword_t c)
 {
-    l4_umword_t mr[3] = {a, b, c};
-    struct request q = {.label = label, .words = words, .client = client, .mr = mr};
-    struct answer answer;
+    struct request q = {.label = label, .words = words, .gate = client, .mr = {a, b, c}};
+    static struct answer answer;
 
-    request_handle(&ram, &stats, KIP_FRAME << 12, &q, &answer);
+    request_handle(&service, &q, &answer);
+    own_frames();
     assert(answer.label >= 0 || (answer.item == ANSWER_NO_ITEM && answer.words == 0));
     return answer;
 }
@@ -235,11 +269,12 @@ static unsigned account(unsigned parent, l4_umword_t quota)
     struct answer a = send(parent, L4_PROTO_FACTORY, 3, (l4_umword_t)L4_PROTO_SIGMA0, 8 << 16 | 1,
                            quota);
 
-    assert(a.label == 0 && a.item == ANSWER_GATE);
-    model.live[a.client] = true;
-    model.parent[a.client] = parent;
-    model.quota[a.client] = quota;
-    return a.client;
+    assert(a.label == 0 && a.item == ANSWER_GATE && a.gate < GATES);
+    assert(a.words == 1 && (a.mr[0] & 0xffff) == a.gate);
+    model.live[a.gate] = true;
+    model.parent[a.gate] = parent;
+    model.quota[a.gate] = quota;
+    return a.gate;
 }
 
 /* ---- the protocol, sentence by sentence ---- */
@@ -252,7 +287,8 @@ static void a_page_is_given_once_and_again_to_the_same_client(void)
     machine_start();
     other = account(RAM_ROOT, 1 << 20);
     a = sigma0(RAM_ROOT, SIGMA0_REQ_ID_FPAGE_RAM, 32 << 12, 14);
-    assert(a.label == 0 && a.item == ANSWER_MEMORY && a.start == 32 << 12 && a.order == 14);
+    assert(a.label == 0 && a.item == ANSWER_MEMORY);
+    assert(a.piece[0].start == 32 << 12 && a.piece[0].order == 14);
     received(RAM_ROOT, &a);
     a = sigma0(RAM_ROOT, SIGMA0_REQ_ID_FPAGE_RAM, 32 << 12, 12);
     assert(a.label == 0);
@@ -307,7 +343,7 @@ static void devices_and_the_kip_and_dedicated_memory(void)
     assert(sigma0(other, SIGMA0_REQ_ID_FPAGE_IOMEM, KERNEL << 12, 12).label == -L4_ENOMEM);
     assert(sigma0(other, SIGMA0_REQ_ID_FPAGE_IOMEM, 1UL << 32, 12).label == -L4_ENOMEM);
     a = sigma0(other, SIGMA0_REQ_ID_KIP, 0, 0);
-    assert(a.label == 0 && a.start == KIP_FRAME << 12 && a.rights == L4_FPAGE_RO);
+    assert(a.label == 0 && a.piece[0].start == KIP_FRAME << 12 && a.rights == L4_FPAGE_RO);
     a = send(other, L4_PROTO_PAGE_FAULT, 2, KIP_FRAME << 12, 0, 0);
     assert(a.label == 0 && a.rights == L4_FPAGE_RO);
     assert(send(other, L4_PROTO_PAGE_FAULT, 2, (KIP_FRAME << 12) | L4_PF_WRITE, 0, 0).label < 0);
@@ -330,20 +366,20 @@ static void a_gate_that_cannot_be_made_leaves_no_account(void)
 
 static void accounts_end_when_the_table_is_full(void)
 {
-    unsigned n = 0;
+    unsigned n = 1;
 
     machine_start();
-    while (send(RAM_ROOT, L4_PROTO_FACTORY, 3, (l4_umword_t)L4_PROTO_SIGMA0, 8 << 16 | 1, 4096)
+    while (send(RAM_ROOT, L4_PROTO_FACTORY, 3, (l4_umword_t)L4_PROTO_SIGMA0, 8 << 16 | 1, 0)
                .label == 0)
         n++;
-    assert(n == RAM_CLIENTS_MAX - 2 && ram_ok(&ram));
+    assert(n == RAM_ACCOUNTS_MAX && ram_ok(&service.ram));
 }
 
 /* ---- at random, against the model ---- */
 
 static unsigned some_client(void)
 {
-    unsigned c = RAM_ROOT + random_below(CLIENTS);
+    unsigned c = random_below(CLIENTS) ? FIRST + random_below(CLIENTS) : RAM_ROOT;
 
     return model.live[c] ? c : RAM_ROOT;
 }
@@ -368,7 +404,7 @@ static void step_claim(void)
               : sigma0(client, SIGMA0_REQ_ID_FPAGE_RAM, start, order);
     assert(a.label == want);
     if (want == 0) {
-        assert(a.item == ANSWER_MEMORY && a.start == start && a.order == order);
+        assert(a.item == ANSWER_MEMORY && a.piece[0].start == start && a.piece[0].order == order);
         received(client, &a);
     }
 }
@@ -386,9 +422,10 @@ static void step_alloc(void)
     assert(a.label == (can ? 0 : -L4_ENOMEM));
     if (!can)
         return;
-    assert(a.order == order && !(a.start & ((1UL << order) - 1)));
-    assert(!service || (a.words == 1 && a.mr[0] == a.start));
-    for (l4_umword_t f = a.start >> 12; f < (a.start >> 12) + (1UL << (order - 12)); f++)
+    l4_addr_t start = a.piece[0].start;
+    assert(a.piece[0].order == order && !(start & ((1UL << order) - 1)));
+    assert(!service || (a.words == 1 && a.mr[0] == start));
+    for (l4_umword_t f = start >> 12; f < (start >> 12) + (1UL << (order - 12)); f++)
         assert(model.owner[f] == RAM_FREE);
     received(client, &a);
 }
@@ -419,7 +456,7 @@ static void step_account(void)
     if (quota > model.quota[parent] - model_used(parent)) {
         a = send(parent, L4_PROTO_FACTORY, 3, (l4_umword_t)L4_PROTO_SIGMA0, 8 << 16 | 1, quota);
         assert(a.label == -L4_ENOMEM);
-    } else if (!model.live[CLIENTS]) {
+    } else if (!model.live[FIRST + CLIENTS]) {
         account(parent, quota);
     }
 }
@@ -427,18 +464,18 @@ static void step_account(void)
 static void step_release(void)
 {
     unsigned client = some_client();
-    bool below[RAM_CLIENTS_MAX] = {false};
+    bool below[GATES] = {false};
     struct answer a = send(client, L4RE_PROTO_MEM_ALLOC, 1, SIGMA0_RAM_RELEASE, 0, 0);
 
     assert(a.label == (client == RAM_ROOT ? -L4_EPERM : 0));
     if (client == RAM_ROOT)
         return;
-    for (unsigned c = 2; c < RAM_CLIENTS_MAX; c++)
+    for (unsigned c = FIRST; c < GATES; c++)
         below[c] = model.live[c] && model_below(c, client);
     for (unsigned f = 0; f < FRAMES; f++)
-        if (model.owner[f] < RAM_CLIENTS_MAX && below[model.owner[f]])
+        if (model.owner[f] < GATES && below[model.owner[f]])
             model.owner[f] = RAM_FREE;
-    for (unsigned c = 2; c < RAM_CLIENTS_MAX; c++)
+    for (unsigned c = FIRST; c < GATES; c++)
         if (below[c]) {
             model.live[c] = false;
             assert(gone[c]);
@@ -450,9 +487,11 @@ static void step_query(void)
     unsigned client = some_client();
     struct answer a = send(client, L4RE_PROTO_MEM_ALLOC, 1, SIGMA0_RAM_QUERY, 0, 0);
 
-    assert(a.words == 2 && a.mr[0] == model.quota[client] && a.mr[1] == model_used(client));
+    assert(a.words == SIGMA0_QUERY_WORDS && a.mr[SIGMA0_QUERY_QUOTA] == model.quota[client] &&
+           a.mr[SIGMA0_QUERY_USED] == model_used(client));
     a = send(client, L4RE_PROTO_STATS, 1, L4RE_STATS_GET_OP, 0, 0);
-    assert(a.words == 5 && a.mr[0] == stats.requests && a.mr[4] == model_used(client));
+    assert(a.words == L4RE_SIGMA0_STATS_NUM && a.mr[0] == service.requests &&
+           a.mr[4] == model_used(client));
 }
 
 /* Any words at all: no answer is wrong, but nothing may break. */
@@ -471,14 +510,19 @@ static void garbage(void)
             w[0] = ~0xffUL | random_below(256);
         send(random_below(300), labels[random_below(6)], random_below(4), w[0], w[1], w[2]);
     }
-    assert(ram_ok(&ram) && buddy_ok(&buddy));
+    assert(ram_ok(&service.ram) && buddy_ok(&buddy));
 }
 
 int main(void)
 {
+    /* sigma0's records lie in memory that it sees at its physical address. */
+    void *low = mmap((void *)(RAM1 << 12), (l4_umword_t)(FRAMES - RAM1) << 12,
+                     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+                     0);
     static void (*const steps[])(void) = {step_claim, step_claim,   step_alloc,   step_alloc,
                                           step_free,  step_account, step_release, step_query};
 
+    assert(low == (void *)(RAM1 << 12));
     a_page_is_given_once_and_again_to_the_same_client();
     every_error_has_its_number();
     devices_and_the_kip_and_dedicated_memory();

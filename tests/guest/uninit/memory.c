@@ -5,6 +5,7 @@
 
 #include <abi/protocols.h>
 #include <abi/sigma0.h>
+#include <l4/sigma0/ram.h>
 
 enum { CROWD_BYTES = 1 << CROWD_ORDER, WORDS = CROWD_BYTES / 8, UTCB_WORDS = 128, ROUNDS = 4 };
 #define DIRT 0xa5a5a5a5a5a5a5a5UL
@@ -119,11 +120,7 @@ static l4_addr_t allocate(l4_cap_idx_t from, unsigned order)
 
 static void release(l4_cap_idx_t from)
 {
-    l4_utcb_t *u = l4_utcb();
-
-    u->msg.mr[0] = SIGMA0_RAM_RELEASE;
-    expect_eq(l4_error(l4_ipc_call(from, u, l4_msgtag(L4RE_PROTO_MEM_ALLOC, 1, 0, 0),
-                                   L4_IPC_NEVER)), 0);
+    expect_eq(l4_ram_release(from), 0);
 }
 
 static bool all_zero(l4_addr_t at, unsigned order)

@@ -79,8 +79,8 @@ L4_CV long l4_ram_query(l4_cap_idx_t account, l4_umword_t *words);
 
 /* ---- accounts below this one ---- */
 
-/* A new account; its gate in slot `target`, with all rights: deleting it ends the account. It costs
- * `quota` + SIGMA0_ACCOUNT_COST. *child: its number. */
+/* A new account of `quota` bytes of this one's; its gate in slot `target`, with all rights: who
+ * deletes it ends the account. *child: its number. At most 1024 below one. */
 L4_CV long l4_ram_account(l4_cap_idx_t account, l4_umword_t quota, l4_cap_idx_t target,
                           l4_umword_t *child);
 /* End this account and all below it; their memory is free, the quota its parent's. */
