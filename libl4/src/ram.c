@@ -11,6 +11,8 @@
 #include <l4/sys/semaphore.h>
 #include <l4/sys/task.h>
 
+enum { GATE_GONE = -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT) };
+
 /* A request of `words` words that are in the UTCB already, and perhaps one capability. */
 static l4_msgtag_t request(l4_cap_idx_t account, unsigned op, unsigned words, l4_cap_idx_t item)
 {
@@ -212,11 +214,12 @@ long l4_ram_account(l4_cap_idx_t account, l4_umword_t quota, l4_cap_idx_t target
 
 long l4_ram_release(l4_cap_idx_t account)
 {
-    long err;
+    long err = call(account, SIGMA0_RAM_RELEASE, 0, 0, 0);
 
-    do
-        err = call(account, SIGMA0_RAM_RELEASE, 0, 0, 0);
-    while (err == SIGMA0_RAM_MORE);
+    /* sigma0 goes on by itself when nobody else wants something: then the gate is gone. */
+    while (err == SIGMA0_RAM_MORE)
+        if ((err = call(account, SIGMA0_RAM_RELEASE, 0, 0, 0)) == GATE_GONE)
+            return 0;
     return err;
 }
 
