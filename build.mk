@@ -4,6 +4,7 @@
 #   make check       host tests under sanitizers, tidy, ABI golden text, stacks   (seconds)
 #   make test        everything, through pytest and QEMU
 #   make test-long   what takes hours: the targets in the list long-y
+#   make prove       Frama-C: the flexpage arithmetic, for all 64-bit inputs
 #   make model       the SPIN models in tests/model, with and without known mistakes
 #   make run         the demonstration; APPS= SCRIPT= ROOT= MODULES= HEADLESS=1 CMDLINE= MEM= CPU=
 #   make iso         build/quire.iso for BIOS and UEFI
@@ -34,7 +35,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all check test test-long model run iso clean FORCE apps guest tidy abi abi-golden \
+.PHONY: all check test test-long prove model run iso clean FORCE apps guest tidy abi abi-golden \
         compile_commands.json host-tests guest-run images bench bench-compare bench-images \
         profile stack
 all: images
@@ -363,6 +364,10 @@ long-san:
 # An interrupt at 10^5 places of the kernel's long operations.
 long-sweep:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_sweep.py $(TESTFLAGS)
+
+# Packages of `./quire setup --all`.
+prove:
+	$(Q)$(PYTHON) tools/prove
 
 model:
 	$(Q)$(PYTHON) tools/model --build $(O) $(MODELFLAGS)

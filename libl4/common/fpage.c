@@ -32,15 +32,3 @@ struct meeting fpage_meet(l4_umword_t send_base, unsigned send_order, l4_umword_
     }
     return m;
 }
-
-unsigned fpage_common_order(l4_umword_t a, l4_umword_t b, l4_umword_t left, unsigned min,
-                            unsigned max)
-{
-    l4_umword_t both = a | b;
-    unsigned order = both ? (unsigned)__builtin_ctzl(both) : 63;
-    unsigned fits = 63 - (unsigned)__builtin_clzl(left);
-
-    order = order < fits ? order : fits;
-    order = order < max ? order : max;
-    return order > min ? order : min;
-}

@@ -91,10 +91,3 @@ struct meeting {
  */
 struct meeting fpage_meet(l4_umword_t send_base, unsigned send_order, l4_umword_t rcv_base,
                           unsigned rcv_order, l4_umword_t hot_spot);
-
-/*
- * The largest order of a page at address `a` and address `b` alike (a, b multiples of 2^min) that
- * fits in `left` bytes: how a range is cut in pages. left >= 2^min; never above max.
- */
-unsigned fpage_common_order(l4_umword_t a, l4_umword_t b, l4_umword_t left, unsigned min,
-                            unsigned max);

@@ -113,26 +113,11 @@ TEST(fields_of_a_flexpage_come_back)
             }
 }
 
-TEST(a_range_is_cut_in_the_largest_pages_that_fit)
-{
-    for (unsigned a = 0; a < 32; a++)
-        for (unsigned b = 0; b < 32; b++)
-            for (unsigned left = 1; left <= 32; left++) {
-                unsigned order = fpage_common_order(a, b, left, 0, 4), best = 0;
-
-                for (unsigned o = 0; o <= 4; o++)
-                    if (a % (1u << o) == 0 && b % (1u << o) == 0 && 1u << o <= left)
-                        best = o;
-                CHECK(order == best);
-            }
-}
-
 #define TESTS(X)                                                                                  \
     X(every_published_vector_comes_out)                                                           \
     X(all_windows_of_a_universe_of_sixteen_units_agree_with_brute_force)                          \
     X(the_whole_space_is_everything_at_zero)                                                      \
-    X(fields_of_a_flexpage_come_back)                                                             \
-    X(a_range_is_cut_in_the_largest_pages_that_fit)
+    X(fields_of_a_flexpage_come_back)
 
 static void nothing(void)
 {
