@@ -219,7 +219,7 @@ endef
 $(eval $(call library,libl4,$(CC) $(cflags-lean)))
 $(eval $(call library,small,$(CC) $(cflags-lean)))
 $(call objects,small,$(small-float)): command-small := $(CC) $(cflags-user)
-$(eval $(call library,linux,$(CC) $(cflags-musl) -D_GNU_SOURCE -Werror))
+$(eval $(call library,linux,$(CC) $(cflags-musl) -mgeneral-regs-only -D_GNU_SOURCE -Werror))
 
 # $(call server,image,folder/,link address)
 define server

@@ -4,6 +4,7 @@
  * A span is a dataspace of its own, attached where the region manager finds room. Its pages come
  * when they are touched.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,8 @@ static void *alloc(size_t size, size_t align, int *zeroed)
     lock_take(&lock);
     p = heap_alloc(&heap, size, align, zeroed);
     lock_drop(&lock);
+    if (!p)
+        errno = ENOMEM;
     return p;
 }
 
@@ -84,7 +87,7 @@ void *calloc(size_t n, size_t size)
     void *p;
 
     if (__builtin_mul_overflow(n, size, &total))
-        return NULL;
+        total = ~0UL; /* which nobody has */
     p = alloc(total, GRAIN, &zeroed);
     return p && !zeroed ? memset(p, 0, total) : p;
 }

@@ -4,6 +4,7 @@
 #include "linux.h"
 
 #include <l4/sys/thread.h>
+#include <l4/util/util.h>
 #include <sys/syscall.h>
 
 #include <string.h>
@@ -27,6 +28,13 @@ static long linux_sched_yield(const struct linux_frame *f)
     return 0;
 }
 
+/* Until a signal comes. */
+static long linux_pause(const struct linux_frame *f)
+{
+    (void)f;
+    l4_sleep_forever();
+}
+
 typedef long linux_function(const struct linux_frame *f);
 
 static linux_function *const calls[] = {
@@ -47,6 +55,7 @@ static linux_function *const calls[] = {
     [SYS_sched_yield] = linux_sched_yield,
     [SYS_mremap] = linux_mremap,
     [SYS_madvise] = linux_madvise,
+    [SYS_pause] = linux_pause,
     [SYS_nanosleep] = linux_nanosleep,
     [SYS_getpid] = linux_getpid,
     [SYS_clone] = linux_clone,

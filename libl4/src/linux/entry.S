@@ -4,10 +4,10 @@
  *   sp of the call   | red zone: 128 bytes that are the caller's
  *                    | r11 flags, rcx place to return to, rax, rdi, rsi, rdx, r10, r8, r9
  *                    | rbp
- *                    | x87 and SSE registers, at a multiple of 16
  *
  * All registers but rax, rcx and r11 are the caller's again when the call returns, those of the FPU
- * too: compilers take it for granted.
+ * too, which compilers take for granted: linux.a and libl4.a are compiled to use general registers
+ * only.
  */
     .section .text.linux_entry, "ax", @progbits
     .globl linux_entry
@@ -25,13 +25,10 @@ linux_entry:
     pushq %r9
     pushq %rbp
     movq %rsp, %rbp
-    subq $512, %rsp
     andq $-16, %rsp
-    fxsave64 (%rsp)
     cld
     leaq 8(%rbp), %rdi
     call linux_call
-    fxrstor64 (%rsp)
     movq %rbp, %rsp
     popq %rbp
 linux_return:

@@ -225,7 +225,7 @@ static long file_open(l4_umword_t from, l4_umword_t flags)
     unsigned n = 0;
     long err = -EMFILE;
 
-    if (!memchr(name, 0, got))
+    if (strnlen(name, got) == got)
         return got < sizeof(name) ? -EFAULT : -ENAMETOOLONG;
     if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)))
         return -EROFS;

@@ -204,8 +204,11 @@ long linux_munmap(const struct linux_frame *f)
 
     if (!range_get(f->rdi, f->rsi, &end))
         return -EINVAL;
-    if (linux_unmap_later(f->rdi, f->rsi))
-        return 0;
+    lock_take(&lock);
+    err = mapping_at(f->rdi, end) ? 0 : -EINVAL;
+    lock_drop(&lock);
+    if (err || linux_unmap_later(f->rdi, f->rsi))
+        return err;
     linux_reap();
     lock_take(&lock);
     err = range_unmap(f->rdi, end);

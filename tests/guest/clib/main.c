@@ -1,0 +1,81 @@
+/*
+ * clib/main.c - the C library of ordinary programs: what it gives, refuses, and gives back
+ */
+#include "sets.h"
+#include "tap.h"
+
+#include <abi/stats.h>
+#include <l4/re/c/starter.h>
+#include <l4/re/c/stats.h>
+#include <l4/re/env.h>
+#include <l4/sys/debugger.h>
+
+bool check(bool good, const char *sentence)
+{
+    return tap_ok(good, sentence);
+}
+
+bool check_eq(long seen, long expected, const char *sentence)
+{
+    return tap_eq(seen, expected, sentence);
+}
+
+long frames_used(void)
+{
+    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
+
+    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, 0, words, L4RE_DS_STATS_NUM);
+    return (long)words[L4RE_DS_STATS_FRAMES];
+}
+
+static l4_umword_t kernel_memory(void)
+{
+    l4_umword_t counters[L4_DBG_CNT_NUM] = {0};
+
+    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_INVALID_CAP, counters);
+    return counters[L4_DBG_CNT_KMEM_USED];
+}
+
+static long frames_of_all(void)
+{
+    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
+
+    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_TOTALS_OP, 0, words, L4RE_DS_STATS_NUM);
+    return (long)words[L4RE_DS_STATS_FRAMES];
+}
+
+/* Each program twice: what the first life leaves behind is kept for the next ones. */
+void test_ends(void)
+{
+    static const struct {
+        const char *name;
+        int status;
+    } programs[] = {
+        {"in_thread", 23}, {"in_raw", 24}, {"by_last", 25}, {"by_abort", 134}, {"by_assert", 134},
+        {"by_signal", 143}, {"by_null", 255},
+    };
+    l4_cap_idx_t starter = l4re_env_get_cap("starter");
+
+    for (unsigned i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+        l4_umword_t kmem;
+        long frames;
+
+        tap_eq(l4re_starter_run(starter, programs[i].name), programs[i].status, programs[i].name);
+        kmem = kernel_memory();
+        frames = frames_of_all();
+        tap_eq(l4re_starter_run(starter, programs[i].name), programs[i].status, "a second life");
+        tap_eq((long)kernel_memory(), (long)kmem, "kernel memory is as before it");
+        tap_eq(frames_of_all(), frames, "frames are as before it");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    test_functions(argc, argv);
+    test_calls();
+    test_memory();
+    test_threads();
+    test_ends();
+    tap_eq(l4_dbg_check(l4re_env_get_cap("debugger")), 0, "the kernel's own checks hold");
+    return tap_done();
+}
