@@ -157,12 +157,18 @@ enum walk_visit split_revoke(struct walk *k, unsigned *step)
 
     if (mapping_level(m) <= k->at.level)
         return walk_revoke_visit(k, step);
-    if (k->at.up || (m == k->at.root && !k->self && !mapping_dying(m)))
-        return WALK_ON;
-    if (!mapping_dying(m) && clear_part(k, m, step)) {
-        k->seen |= status_of(m->parts);
+    if (k->at.up) { /* what was known of the part is here now */
+        unsigned knew = mapdb_inherited(m, k->at.level, page_of(k, m), false);
+
+        k->seen |= status_of(knew);
+        if (m->parent && (m != k->at.root || k->self))
+            mapping_parent(m)->parts |= knew;
         return WALK_ON;
     }
+    if (m == k->at.root && !k->self && !mapping_dying(m))
+        return WALK_ON;
+    if (!mapping_dying(m) && clear_part(k, m, step))
+        return WALK_ON;
     return revoke_all(m, &k->seen) ? WALK_HERE : WALK_PREEMPTED;
 }
 

@@ -537,10 +537,61 @@ TEST(without_memory_more_goes_but_never_less)
     nothing_left();
 }
 
+/* Ask about or take a part of node n; what was known. */
+static unsigned known(int n, uint64_t first, unsigned level, unsigned rights, uint64_t mask)
+{
+    struct unmap_request u = {.task = task_of_node(n), .mask = mask};
+
+    u.fp = fpage_mem(address(n, first), ptab_shift(level), rights);
+    CHECK(unmap_run(&u) == 0);
+    return u.status;
+}
+
+static void write_to(int n, uint64_t p)
+{
+    unsigned level;
+
+    *ptab_find(&task_of_node(n)->space, address(n, p), &level) |= PTE_A | PTE_D;
+}
+
+/* 0, the root, gave 2 MiB to 1, and 1 a page of it to 2. */
+TEST(who_takes_a_part_is_told_what_was_known_of_it)
+{
+    start();
+    for (int writer = 1; writer <= 2; writer++) {
+        root(2);
+        add(0, 2, 0);
+        add(1, 1, 0);
+        write_to(writer, 0);
+        CHECK(known(0, 0, 1, L4_FPAGE_RWX, L4_FP_OTHER_SPACES) == 3);
+        clear();
+    }
+    nothing_left();
+}
+
+TEST(what_was_known_of_a_part_that_went_is_the_parents)
+{
+    start();
+    for (int writer = 1; writer <= 2; writer++) {
+        root(2);
+        add(0, 2, 0);
+        add(1, 1, 0);
+        write_to(writer, 0);
+        known(0, 1, 1, 0, L4_FP_OTHER_SPACES);            /* asks about the page behind */
+        known(1, 0, 1, L4_FPAGE_RWX, L4_FP_ALL_SPACES);   /* it goes */
+        known(1, 0, 2, 0, L4_FP_OTHER_SPACES);            /* and who had it asks and resets */
+        CHECK(known(0, 0, 1, 0, L4_FP_OTHER_SPACES) == 3); /* the pager learns of it all the same */
+        clear();
+    }
+    nothing_left();
+}
+
 #define TESTS(X)                                                                                   \
     X(two_operations_on_any_small_tree_interrupt_each_other_anywhere)                              \
     X(four_operations_at_random)                                                                   \
     X(more_walks_than_slots)                                                                       \
-    X(without_memory_more_goes_but_never_less)
+    X(without_memory_more_goes_but_never_less)                                                     \
+    X(who_takes_a_part_is_told_what_was_known_of_it)                                               \
+    X(what_was_known_of_a_part_that_went_is_the_parents)
 
 TEST_MAIN(leaks, TESTS)
