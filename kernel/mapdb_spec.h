@@ -19,7 +19,8 @@
  *     and nothing is mapped over a mapping that the source stems from, whichever page of it.
  * S3  What is known of accesses is never lost: it is in the page, or has gone to its parent's
  *     `inherited`, until somebody asks and resets. The kernel keeps it by mappings, not by pages,
- *     so of superpages it may tell more than is written here; of small pages it tells exactly this.
+ *     so of superpages it may tell more than is written here, and tell (and then forget) what was a
+ *     page's own as if it were inherited; of small pages it tells exactly this.
  */
 #pragma once
 

@@ -3,9 +3,11 @@
  */
 #include "explore.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #pragma clang attribute push(__attribute__((no_sanitize("address"))), apply_to = function)
 
@@ -15,7 +17,7 @@ struct undo {
     uint64_t *word, old;
 };
 
-enum { LOG_MAX = 1 << 22, STATES_MAX = 1 << 26, CHECK_MEMORY = 64 };
+enum { LOG_MAX = 1 << 22, STATES_MAX = 1 << 26, CHECK_MEMORY = 64, PATIENCE_S = 20 };
 
 extern char __data_start[], _end[];
 static struct undo *undo_log;
@@ -232,6 +234,14 @@ void explore_report(void)
     fflush(stdout);
 }
 
+/* An operation does not come to an end: a state takes milliseconds. */
+static void too_long(int signal)
+{
+    (void)signal;
+    explore_report();
+    abort();
+}
+
 static void try_all(const struct explore *x)
 {
     uint8_t key[EXPLORE_KEY], saved[8192];
@@ -260,6 +270,7 @@ struct explored explore(const struct explore *x)
     uint16_t path[256];
 
     universe = x;
+    signal(SIGALRM, too_long);
     result = (struct explored){0};
     states = reserve(STATES_MAX * sizeof(*states));
     keys = reserve(STATES_MAX * x->key_size);
@@ -273,6 +284,7 @@ struct explored explore(const struct explore *x)
     for (here = 0; here < result.states; here++) {
         unsigned n = path_to(here, path);
 
+        alarm(PATIENCE_S);
         for (unsigned i = 0; i < n; i++)
             x->run(path[i], 0);
         try_all(x);
@@ -282,6 +294,7 @@ struct explored explore(const struct explore *x)
         if (here % CHECK_MEMORY == 0)
             EXPECT(hash(x->memory, x->memory_size) == memory);
     }
+    alarm(0);
     munmap(states, STATES_MAX * sizeof(*states));
     munmap(keys, STATES_MAX * x->key_size);
     free(table);

@@ -13,3 +13,9 @@ test_map_states-ldflags := $(explore-ldflags)
 test_super_states-y = test_super_states.c $(explore-map)
 test_super_states-cflags = $(test_map_states-cflags) -DSPEC_SUPER=3 -DSPEC_PAGES=3
 test_super_states-ldflags := $(explore-ldflags)
+
+host-y += test_buddy_states
+test_buddy_states-y := test_buddy_states.c explore.c ../../libl4/common/buddy.c \
+    ../../libl4/common/buddy_spec.c
+test_buddy_states-cflags := $(explore-cflags)
+test_buddy_states-ldflags := $(explore-ldflags)

@@ -234,12 +234,12 @@ static void add_touches(void)
 {
     for (uint8_t space = 0; space < SPEC_SPACES; space++)
         for (uint8_t page = 0; page < SPEC_PAGES; page++)
-            for (uint8_t status = 0; universe->touches && status < 2; status++) {
+            for (const uint8_t *status = universe->touches; *status; status++) {
                 struct op *o = op_new(TOUCH);
 
                 o->to = space;
                 o->dst = page;
-                o->rights = status ? SPEC_STATUS : SPEC_ACCESSED;
+                o->rights = *status;
             }
 }
 
@@ -388,6 +388,14 @@ static void touch(const struct op *o)
     explore_store(e, *e | PTE_A | (o->rights & SPEC_DIRTY ? PTE_D : 0));
 }
 
+/* What was known of a superpage itself may be told, and forgotten, as if of others (S3). */
+static void told_as_inherited(const struct op *o, unsigned status)
+{
+    for (unsigned i = o->dst; i < o->dst + o->count && !o->nothing; i++)
+        if (spec_at(spec, o->to, i)->level > 1)
+            spec_at(spec, o->to, i)->own &= (uint8_t)~status;
+}
+
 static void run(unsigned n, int look)
 {
     const struct op *o = &ops[n];
@@ -407,6 +415,8 @@ static void run(unsigned n, int look)
         wanted = spec_map(spec, o->from, o->src, o->to, o->dst, o->count, o->rights, o->grant);
     if (o->kind == UNMAP && !o->nothing)
         wanted = spec_unmap(spec, o->to, o->dst, o->count, o->rights, o->self);
+    if (o->kind == UNMAP && !(o->rights & L4_FPAGE_RWX) && !o->self)
+        told_as_inherited(o, status);
     if (!look)
         return;
     if (o->kind == MAP)
@@ -435,6 +445,20 @@ static unsigned nodes(void)
     return n;
 }
 
+/* What the kernel knows of accesses, where it keeps that: entry, mapping, part of the mapping. */
+static uint8_t known_to_kernel(unsigned i)
+{
+    unsigned level;
+    pte_t *e = entry_at(i / SPEC_PAGES, address(i / SPEC_PAGES, i % SPEC_PAGES), &level);
+    struct mapping *m = ptab_owner(e);
+    unsigned part = 0;
+
+    if (mapping_level(m) == 2) /* the bits of the mapping and of the part together */
+        part = mapdb_inherited(m, 1, i % SPEC_SUPER, false);
+    return (uint8_t)(status_of(accessed_dirty(*e)) | status_of(m->parts) << 2 |
+                     status_of(part) << 4);
+}
+
 static int key(uint8_t *bytes)
 {
     for (unsigned i = 0; i < SPEC_ALL; i++) {
@@ -442,6 +466,7 @@ static int key(uint8_t *bytes)
 
         if (!p->used)
             continue;
+        bytes[2 * SPEC_ALL + i] = SMALL ? 0 : known_to_kernel(i);
         bytes[i] = (uint8_t)(1 | (p->rights & 3) << 1 | (p->own << 3) | (p->inherited << 5));
         bytes[SPEC_ALL + i] = (uint8_t)((p->parent + 1) | (p->level - p->entry) << 6);
         bytes[SPEC_ALL + i] |= (uint8_t)((p->level - 1) << 7);
@@ -459,13 +484,13 @@ static void check(void)
 static struct explored explore_map(const struct map_universe *u)
 {
     struct explore x = {.name = u->name, .run = run, .key = key, .check = check, .tell = tell,
-                        .show = show, .key_size = 2 * SPEC_ALL, .memory = host_pool,
+                        .show = show, .key_size = 3 * SPEC_ALL, .memory = host_pool,
                         .memory_size = POOL, .beside_size = sizeof(*spec)};
     uint64_t bytes = SMALL ? SPEC_PAGES * 4096UL : SUPERS * 0x200000UL;
     struct explored result;
     int err;
 
-    _Static_assert(2 * SPEC_ALL <= EXPLORE_KEY, "a state has room in a key");
+    _Static_assert(3 * SPEC_ALL <= EXPLORE_KEY, "a state has room in a key");
     universe = u;
     spec = calloc(1, sizeof(*spec));
     x.beside = spec;

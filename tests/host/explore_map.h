@@ -12,7 +12,7 @@ struct map_universe {
     unsigned root_rights;        /* L4_FPAGE_* */
     const uint8_t *map_rights;   /* each is tried; 0 ends */
     const uint8_t *unmap_rights; /* the same; 8: none, which asks and resets */
-    int touches;                 /* the CPU reads and writes */
+    const uint8_t *touches;      /* the CPU sets these: 1 accessed, 3 dirty too */
     uint64_t states, transitions; /* how many there are */
 };
 

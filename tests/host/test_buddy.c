@@ -1,12 +1,10 @@
 /*
- * test_buddy.c - the buddy allocator against an array of frames, and through all its states
+ * test_buddy.c - the buddy allocator against its specification, at odd places and sizes
  */
 #include <abi/errors.h>
-#include <common/buddy.h>
+#include <common/buddy_spec.h>
 
 #include "test.h"
-
-enum { FRAMES_MAX = 4096 };
 
 static void *meta;
 static struct buddy buddy;
@@ -32,38 +30,7 @@ static void leaks(void)
     CHECK(!meta);
 }
 
-/* ---- the model: which frames are free ---- */
-
-static bool is_free[FRAMES_MAX];
-static uint64_t model_first, model_frames;
-
-static bool model_all(uint64_t frame, unsigned order, bool value)
-{
-    if (frame < model_first || frame % (1UL << order) ||
-        frame + (1UL << order) > model_first + model_frames)
-        return false;
-    for (uint64_t i = 0; i < 1UL << order; i++)
-        if (is_free[frame - model_first + i] != value)
-            return false;
-    return true;
-}
-
-static void model_set(uint64_t frame, unsigned order, bool value)
-{
-    for (uint64_t i = 0; i < 1UL << order; i++)
-        is_free[frame - model_first + i] = value;
-}
-
-/* Order of the largest free block that contains a free frame. */
-static unsigned model_block(uint64_t frame)
-{
-    unsigned order = 0;
-
-    while (order + 1 < BUDDY_ORDERS &&
-           model_all(frame >> (order + 1) << (order + 1), order + 1, true))
-        order++;
-    return order;
-}
+static struct buddy_spec model;
 
 static void compare(void)
 {
@@ -71,110 +38,64 @@ static void compare(void)
     int largest = -1;
 
     CHECK(buddy_ok(&buddy));
-    for (uint64_t f = model_first; f < model_first + model_frames; f++) {
-        unsigned block;
+    for (uint64_t f = model.first; f < model.first + model.frames; f++) {
+        bool free = model.free[f - model.first];
+        int block = free ? (int)spec_buddy_block(&model, f) : -1;
 
-        CHECK(buddy_is_free(&buddy, f, 0) == is_free[f - model_first]);
-        if (!is_free[f - model_first])
-            continue;
-        free_frames++;
-        block = model_block(f);
-        largest = (int)block > largest ? (int)block : largest;
+        CHECK(buddy_is_free(&buddy, f, 0) == free);
+        free_frames += free;
+        largest = block > largest ? block : largest;
     }
     CHECK(free_frames == buddy_free_frames(&buddy) && largest == buddy_largest(&buddy));
-}
-
-/* Where an allocation in [lo, hi) has to be: in the smallest block that will do, the lowest. */
-static int64_t model_alloc(unsigned order, uint64_t lo, uint64_t hi)
-{
-    int64_t best = -L4_ENOMEM;
-    unsigned best_block = BUDDY_ORDERS;
-
-    for (uint64_t f = model_first >> order << order; f < model_first + model_frames;
-         f += 1UL << order)
-        if (f >= lo && f + (1UL << order) <= hi && model_all(f, order, true) &&
-            model_block(f) < best_block) {
-            best = (int64_t)f;
-            best_block = model_block(f);
-        }
-    return best;
 }
 
 static void step_alloc(void)
 {
     unsigned order = (unsigned)random_below(7);
-    uint64_t lo = model_first + random_below(model_frames + 1);
-    uint64_t hi = lo + random_below(model_frames);
-    bool range = random_below(2);
-    int64_t expected = range ? model_alloc(order, lo, hi) : model_alloc(order, 0, ~0UL);
-    int64_t frame = range ? buddy_alloc_range(&buddy, order, lo, hi) : buddy_alloc(&buddy, order);
+    uint64_t lo = model.first + random_below(model.frames + 1);
+    uint64_t hi = lo + random_below(model.frames);
 
-    CHECK(frame == expected);
-    if (frame >= 0)
-        model_set((uint64_t)frame, order, false);
+    if (random_below(2))
+        CHECK(buddy_alloc_range(&buddy, order, lo, hi) ==
+              spec_buddy_alloc(&model, order, lo, hi));
+    else
+        CHECK(buddy_alloc(&buddy, order) == spec_buddy_alloc(&model, order, 0, ~0UL));
 }
 
 static void step_at(void)
 {
     unsigned order = (unsigned)random_below(8);
-    uint64_t frame = model_first - 2 + random_below(model_frames + 4);
-    bool inside = frame % (1UL << order) == 0 && frame >= model_first &&
-                  frame + (1UL << order) <= model_first + model_frames;
+    uint64_t frame = model.first - 2 + random_below(model.frames + 4);
 
-    if (random_below(2)) {
-        int err = buddy_alloc_at(&buddy, frame, order);
-
-        if (!inside)
-            CHECK(err == -L4_EINVAL);
-        else
-            CHECK(err == (model_all(frame, order, true) ? 0 : -L4_ENOMEM));
-        if (!err)
-            model_set(frame, order, false);
-    } else {
-        int err = buddy_free(&buddy, frame, order);
-
-        CHECK(err == (model_all(frame, order, false) ? 0 : -L4_EINVAL));
-        if (!err)
-            model_set(frame, order, true);
-    }
+    if (random_below(2))
+        CHECK(buddy_alloc_at(&buddy, frame, order) == spec_buddy_alloc_at(&model, frame, order));
+    else
+        CHECK(buddy_free(&buddy, frame, order) == spec_buddy_free(&model, frame, order));
 }
 
 static void step_add(void)
 {
-    uint64_t first = model_first + random_below(model_frames);
-    uint64_t frames = random_below(model_frames - (first - model_first) + 3);
-    bool ok = first + frames <= model_first + model_frames;
+    uint64_t first = model.first + random_below(model.frames);
+    uint64_t frames = random_below(model.frames - (first - model.first) + 3);
 
-    for (uint64_t f = first; ok && f < first + frames; f++)
-        ok = !is_free[f - model_first];
-    CHECK(buddy_add(&buddy, first, frames) == (ok ? 0 : -L4_EINVAL));
-    for (uint64_t f = first; ok && f < first + frames; f++)
-        is_free[f - model_first] = true;
+    CHECK(buddy_add(&buddy, first, frames) == spec_buddy_add(&model, first, frames));
 }
 
 static void step_next_free(void)
 {
-    uint64_t from = random_below(model_first + model_frames + 2), expected = ~0UL;
-    unsigned order = 99;
+    uint64_t from = random_below(model.first + model.frames + 2);
+    unsigned order = 99, expected = 99;
 
-    for (uint64_t f = from < model_first ? model_first : from; f < model_first + model_frames; f++)
-        if (is_free[f - model_first] && f % (1UL << model_block(f)) == 0) {
-            expected = f;
-            break;
-        }
-    CHECK(buddy_next_free(&buddy, from, &order) == expected);
-    if (expected != ~0UL)
-        CHECK(order == model_block(expected));
+    CHECK(buddy_next_free(&buddy, from, &order) == spec_buddy_next_free(&model, from, &expected));
+    CHECK(order == expected);
 }
 
-TEST(random_operations_agree_with_an_array_of_frames)
+TEST(random_operations_agree_with_the_specification)
 {
     for (unsigned round = 0; round < 60; round++) {
-        model_first = random_below(2) ? random_below(300) + 2 : 0;
-        model_first = model_first ? model_first : 2;
-        model_frames = 1 + random_below(round < 40 ? 200 : 700);
-        memset(is_free, 0, sizeof(is_free));
-        start(model_first, model_frames);
+        model = (struct buddy_spec){.first = random_below(2) ? random_below(300) + 2 : 2};
+        model.frames = 1 + random_below(round < 40 ? 200 : 700);
+        start(model.first, model.frames);
         for (unsigned i = 0; i < 400; i++) {
             switch (random_below(8)) {
             case 0:
@@ -196,87 +117,6 @@ TEST(random_operations_agree_with_an_array_of_frames)
         compare();
         stop();
     }
-}
-
-/*
- * All states of 16 frames: each block is free, in use as a whole, or two halves that are not
- * both free; a(0) = 2, a(k+1) = a(k)^2 + 1, so 458330. A depth-first walk makes each of them from
- * its neighbour by one operation and looks at the allocator's answer and invariants.
- */
-enum { ALL_ORDER = 4 };
-static uint64_t states;
-
-struct undecided {
-    unsigned frame, order;
-};
-
-static bool free_block[ALL_ORDER + 1][16]; /* the model: maximal free blocks */
-
-static void visit(void)
-{
-    unsigned free_frames = 0;
-
-    states++;
-    for (unsigned k = 0; k <= ALL_ORDER; k++)
-        for (unsigned f = 0; f < 16; f += 1u << k)
-            free_frames += free_block[k][f] ? 1u << k : 0;
-    CHECK(buddy_free_frames(&buddy) == free_frames);
-    for (unsigned k = 0; k <= ALL_ORDER; k++)
-        for (unsigned f = 0; f < 16; f += 1u << k)
-            if (free_block[k][f]) {
-                bool larger = k < ALL_ORDER && buddy_is_free(&buddy, f & ~((2u << k) - 1), k + 1);
-
-                CHECK(buddy_is_free(&buddy, f, k) && !larger);
-                CHECK(buddy_free(&buddy, f, k) == -L4_EINVAL);
-            }
-    if (states % 64 == 0)
-        CHECK(buddy_ok(&buddy));
-}
-
-/* Every block before `stack` is decided; all frames of undecided blocks are free now. Each block
- * is in use as a whole, free as a whole (unless its buddy is), or cut in two. */
-static void all_states(const struct undecided *todo, unsigned n)
-{
-    struct undecided b, rest[8];
-    unsigned buddy_frame;
-
-    if (!n) {
-        visit();
-        return;
-    }
-    b = todo[n - 1];
-    memcpy(rest, todo, (n - 1) * sizeof(*todo));
-    CHECK(buddy_alloc_at(&buddy, b.frame, b.order) == 0);
-    all_states(rest, n - 1); /* in use as a whole */
-    CHECK(buddy_alloc_at(&buddy, b.frame, b.order) == -L4_ENOMEM);
-    CHECK(buddy_free(&buddy, b.frame, b.order) == 0);
-    CHECK(buddy_free(&buddy, b.frame, b.order) == -L4_EINVAL);
-
-    buddy_frame = b.frame ^ 1u << b.order;
-    if (b.order == ALL_ORDER || b.frame < buddy_frame || !free_block[b.order][buddy_frame]) {
-        free_block[b.order][b.frame] = true;
-        all_states(rest, n - 1);
-        free_block[b.order][b.frame] = false;
-    }
-    if (!b.order)
-        return;
-    /* The lower half is decided first: it is on top. */
-    rest[n - 1] = (struct undecided){ b.frame + (1u << (b.order - 1)), b.order - 1 };
-    rest[n] = (struct undecided){ b.frame, b.order - 1 };
-    all_states(rest, n + 1);
-}
-
-TEST(all_458330_states_of_sixteen_frames_are_right)
-{
-    struct undecided all = { 0, ALL_ORDER };
-
-    start(0, 16);
-    CHECK(buddy_add(&buddy, 0, 16) == 0);
-    states = 0;
-    all_states(&all, 1);
-    CHECK(states == 458330);
-    CHECK(buddy_free_frames(&buddy) == 16 && buddy_largest(&buddy) == ALL_ORDER);
-    stop();
 }
 
 TEST(memory_above_four_gibibytes_is_managed_like_any_other)
@@ -344,8 +184,7 @@ TEST(orders_that_do_not_exist_are_refused)
 }
 
 #define TESTS(X)                                                                                  \
-    X(random_operations_agree_with_an_array_of_frames)                                            \
-    X(all_458330_states_of_sixteen_frames_are_right)                                              \
+    X(random_operations_agree_with_the_specification)                                            \
     X(memory_above_four_gibibytes_is_managed_like_any_other)                                      \
     X(a_tebibyte_costs_three_bits_a_frame_and_few_words_a_call)                                   \
     X(a_range_may_begin_and_end_anywhere)                                                         \

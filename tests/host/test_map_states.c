@@ -12,13 +12,16 @@ static const uint8_t take_rw[] = {L4_FPAGE_RWX, L4_FPAGE_W, L4_FPAGE_X, 8, 0};
 static const uint8_t take_rwx[] = {L4_FPAGE_RWX, L4_FPAGE_W, L4_FPAGE_X, 3, 8, 0};
 static const uint8_t take_r[] = {L4_FPAGE_RWX, L4_FPAGE_W, 8, 0};
 
+static const uint8_t touch[] = {1, 3, 0};
+static const uint8_t none[] = {0};
+
 static const struct map_universe universes[] = {
-    {"four nodes", "quick", 4, L4_FPAGE_RW, map_rw, take_rw, 0, 24560, 8988960},
-    {"two nodes, read and written", "quick", 2, L4_FPAGE_R, map_r, take_r, 1, 1954, 527580},
-    {"five nodes", "each", 5, L4_FPAGE_RW, map_rw, take_rw, 0, 144200, 52777200},
-    {"six nodes", "long", 6, L4_FPAGE_RW, map_rw, take_rw, 0, 0, 0},
-    {"four nodes, all rights", "long", 4, L4_FPAGE_RWX, map_rwx, take_rwx, 0, 0, 0},
-    {"three nodes, read and written", "long", 3, L4_FPAGE_R, map_r, take_r, 1, 160894, 43441380},
+    {"two nodes, read and written", "quick", 2, L4_FPAGE_R, map_r, take_r, touch, 1954, 527580},
+    {"four nodes", "quick", 4, L4_FPAGE_RW, map_rw, take_rw, none, 24560, 8988960},
+    {"five nodes", "each", 5, L4_FPAGE_RW, map_rw, take_rw, none, 144200, 52777200},
+    {"six nodes", "long", 6, L4_FPAGE_RW, map_rw, take_rw, none, 0, 0},
+    {"four nodes, all rights", "long", 4, L4_FPAGE_RWX, map_rwx, take_rwx, none, 0, 0},
+    {"three nodes, read and written", "long", 3, L4_FPAGE_R, map_r, take_r, touch, 160894, 43441380},
 };
 
 int main(int argc, char **argv)
