@@ -369,6 +369,11 @@ long-sweep:
 prove:
 	$(Q)$(PYTHON) tools/prove
 
+# All states of larger universes than make check and make test look at.
+long-states: $(O)/host/test_map_states $(O)/host/test_super_states
+	$(Q)$(O)/host/test_map_states long
+	$(Q)$(O)/host/test_super_states long
+
 model:
 	$(Q)$(PYTHON) tools/model --build $(O) $(MODELFLAGS)
 
