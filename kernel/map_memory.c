@@ -222,6 +222,43 @@ static unsigned map_neighbours(struct map_request *r, pte_t *s, pte_t *d, unsign
     return i;
 }
 
+/* The same for pages of the superpage at s, from the one that is next on. */
+static unsigned map_parts(struct map_request *r, pte_t *s, pte_t *d, unsigned steps, int *err)
+{
+    struct ptab_run to = ptab_run(d);
+    struct mapping *parent = ptab_mapping(s);
+    uint64_t offset = (r->src + r->done) & (L4_SUPERPAGESIZE - 1);
+    uint64_t left = (r->end - r->done) >> L4_PAGESHIFT;
+    uint64_t room = (L4_USER_END - r->dst - r->done) >> L4_PAGESHIFT;
+    unsigned i, n = (unsigned)((L4_SUPERPAGESIZE - offset) >> L4_PAGESHIFT);
+
+    n = n < left ? n : (unsigned)left;
+    n = n < room ? n : (unsigned)room;
+    n = n < steps ? n : steps;
+    n = n < ptab_run_length(&to) ? n : ptab_run_length(&to);
+    if (!parent || !to.nodes || to.desc->level != 1)
+        return 0;
+    for (i = 0; i < n && !to.e[i] && !to.nodes[i]; i++, offset += L4_PAGESIZE) {
+        struct mapping *m = mapping_new(r->to->space.quota, 1 | MAPPING_MEMORY);
+        kref_t *list = m ? mapdb_list_in_parts(parent, 1, offset >> L4_PAGESHIFT,
+                                               r->from->space.quota) : NULL;
+
+        if (!list) {
+            if (m)
+                mapping_delete(m, r->to->space.quota);
+            *err = -L4_ENOMEM;
+            break;
+        }
+        m->entry = kref(&to.e[i]);
+        mapdb_link(list, parent, m);
+        ptab_run_put(&to, i, ((*s & r->keep & ~(pte_t)PTE_PS) | r->add) + offset, m);
+        r->mapped++;
+        trace(L4_TRACE_MAP, ptab_va(&to.e[i]) | L4_PAGESHIFT, (*s & PTE_FRAME) + offset,
+              r->to->obj.id);
+    }
+    return i;
+}
+
 /* What of a source entry a receiver's entry keeps, and what it has in any case. */
 static void entry_masks(struct map_request *r)
 {
@@ -260,8 +297,10 @@ static NOINLINE int map_range(struct map_request *r)
             break;
         r->done += size;
         step++;
-        if (d && level == 1 && !r->grant && ptab_index(s) != 511 && ptab_index(d) != 511) {
-            unsigned n = map_neighbours(r, s + 1, d + 1, LIMIT_STEPS, &err);
+        if (d && size == L4_PAGESIZE && !r->grant && ptab_index(d) != 511 &&
+            (level == 2 || (level == 1 && ptab_index(s) != 511))) {
+            unsigned n = level == 1 ? map_neighbours(r, s + 1, d + 1, LIMIT_STEPS, &err)
+                                    : map_parts(r, s, d + 1, LIMIT_STEPS, &err);
 
             r->done += (uint64_t)n << L4_PAGESHIFT;
             step += n;
