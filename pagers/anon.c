@@ -1,345 +1,99 @@
 /*
- * anon.c - anonymous memory: zero-filled on demand, exactly accounted
+ * anon.c - anonymous memory: zero-filled on demand, copied on write, exactly accounted
  *
- * Frames come from sigma0 in chunks, 1:1: what we see at address a is the frame at a. The pool
- * (frames.c) keeps the free ones, each dataspace has an index of its pages (pageindex.c), nodes of
- * the index are frames too. An account is charged for both, at the moment of the first touch.
- *
- *   sigma0 <--chunk--> pool --frame--> page of a dataspace --unmap others--> pool
- *
- * A1  A frame is in the pool, or a page of one dataspace, or a node of one index, or holds
- *     structures: frames total = free + frames + index frames + object frames.
- * A2  A frame that goes back to the pool is mapped nowhere but here.
- * A3  A fixed dataspace (continuous or pinned) has all its pages from the start and never gives
- *     them back while it lives.
- * A4  The 512 entries of a block (an aligned part of a dataspace as large as a superpage) are all
- *     marked ENTRY_SUPER or none is. If they are, its frames are one superpage, in order. The mark
- *     goes before the first of the frames does.
+ * The table of functions; what they are made of is listed in anon.h, with the invariants.
  */
-#include "frames.h"
-#include "pageindex.h"
+#include "anon.h"
 
-#include <abi/env.h>
 #include <abi/errors.h>
-#include <abi/sigma0.h>
-#include <l4/pager.h>
-#include <l4/re/c/stats.h>
-#include <l4/sigma0/sigma0.h>
-#include <l4/sys/ipc.h>
-#include <l4/sys/task.h>
 
 #include <string.h>
 
-/* Orders in which we ask sigma0 for memory. The first is a superpage: sigma0 enters one mapping
- * for 512 frames. The others use up what is left of a small account. */
-static const unsigned char chunk_orders[] = {CHUNK_SHIFT, 16, L4_PAGESHIFT};
-
-enum {
-    UNMAP_BATCH = 32, /* flexpages in one call to the kernel: half of a message */
-    ENTRY_NEW = 1,    /* in an index entry: made by the running allocate() */
-    ENTRY_SUPER = 2,  /* A4 */
-    BLOCK = CHUNK_FRAMES,
-    /* Whole free chunks that are kept when frames come back; the others go to sigma0. */
-    CHUNKS_KEPT = 8,
-};
-_Static_assert(BLOCK == INDEX_FANOUT, "a block is a node of the lowest level");
-
-struct anon_ds {
-    struct dataspace ds;
-    struct page_index index;
-    l4_addr_t run; /* continuous: the first frame, otherwise 0 */
-    bool fixed;
-    bool super; /* superpages are wanted */
-};
-
-static struct frame_pool pool;
-static l4_umword_t sigma0_requests;
-static l4_umword_t object_frames;
-static l4_umword_t given_before; /* bytes of sigma0's that this image itself lies in */
-
-static struct anon_ds *anon_of(struct dataspace *ds)
-{
-    return (struct anon_ds *)ds;
-}
-
-static l4_umword_t ds_pages(const struct dataspace *ds)
-{
-    return (ds->size + L4_PAGESIZE - 1) >> L4_PAGESHIFT;
-}
-
-/* -------------------------------------------------------------------- frames */
-
-static bool chunk_get(unsigned order)
-{
-    l4_addr_t base;
-
-    sigma0_requests++;
-    if (l4sigma0_map_anypage(QUIRE_SIGMA0_CAP, 0, L4_WHOLE_ADDRESS_SPACE, &base, order) != 0)
-        return false;
-    return frames_add(&pool, base, 1UL << (order - L4_PAGESHIFT));
-}
-
-static bool pool_refill(void)
-{
-    for (unsigned i = 0; i < sizeof(chunk_orders); i++)
-        if (chunk_get(chunk_orders[i]))
-            return true;
-    return manager_gc() && frames_free(&pool) > 0;
-}
-
-/* sigma0 has use for what we have none for. It takes the chunk away from us, too. */
-static void pool_shrink(void)
-{
-    l4_utcb_t *utcb = l4_utcb();
-
-    while (pool.whole_chunks > CHUNKS_KEPT) {
-        l4_addr_t chunk = frames_remove_chunk(&pool);
-
-        sigma0_requests++;
-        utcb->msg.mr[0] = SIGMA0_RAM_FREE;
-        utcb->msg.mr[1] = l4_fpage(chunk, CHUNK_SHIFT, L4_FPAGE_RWX).raw;
-        l4_ipc_call(QUIRE_SIGMA0_CAP, utcb, l4_msgtag(L4RE_PROTO_MEM_ALLOC, 2, 0, 0),
-                    L4_IPC_NEVER);
-    }
-}
-
-/* A zeroed frame, NULL: sigma0 has no more for us. */
-static void *frame_get(void)
-{
-    void *frame = frames_take(&pool);
-
-    if (L4_UNLIKELY(!frame) && pool_refill())
-        frame = frames_take(&pool);
-    return frame;
-}
-
-static void frames_put(void *const *frames, unsigned count)
-{
-    while (count-- > 0)
-        frames_give(&pool, frames[count]);
-}
-
-/* `count` zeroed frames, all or none. */
-static long frames_get(void **frames, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if ((frames[i] = frame_get()) != NULL)
-            continue;
-        frames_put(frames, i);
-        return -L4_ENOMEM;
-    }
-    return 0;
-}
-
 static void *anon_new_page(void)
 {
-    void *frame = frame_get();
+    void *frame = frame_get(NULL);
 
     object_frames += frame != NULL;
     return frame;
 }
 
-/* -------------------------------------------------------------------- superpages */
+/* -------------------------------------------------------------------- map */
 
-static l4_umword_t block_of(l4_umword_t page)
+/* Pages made ahead lie in a row, aligned: how many of such are around page `number`. */
+static l4_umword_t neighbours(const struct anon_ds *a, const l4_umword_t *entry, l4_umword_t number)
 {
-    return page & ~(l4_umword_t)(BLOCK - 1);
-}
+    l4_umword_t n = 1;
 
-/* All pages of the block around `page` in one superpage; nobody has one yet. False: not so; if
- * memory or money is short, this dataspace does not try again. */
-static bool block_make(struct anon_ds *a, l4_umword_t page, l4_umword_t flag)
-{
-    l4_umword_t first = block_of(page), at = first, *entry;
-    void *nodes[INDEX_LEVELS_MAX];
-    unsigned missing = index_missing(&a->index, first);
-    l4_addr_t chunk;
+    for (; n < a->ahead_max; n *= 2) {
+        l4_umword_t first = number & ~(2 * n - 1), other = number & n ? first : first + n;
+        l4_addr_t start = *entry - ((number - first) << L4_PAGESHIFT);
 
-    if (first + BLOCK > ds_pages(&a->ds) || index_next(&a->index, &at, first + BLOCK))
-        return false;
-    if (frames_get(nodes, missing) != 0)
-        return false;
-    chunk = frames_take_run(&pool, BLOCK, 1UL << CHUNK_SHIFT);
-    if (!chunk && chunk_get(CHUNK_SHIFT))
-        chunk = frames_take_run(&pool, BLOCK, 1UL << CHUNK_SHIFT);
-    if (!chunk || ds_charge(&a->ds, BLOCK, missing) != 0) {
-        if (chunk)
-            frames_give_run(&pool, chunk, BLOCK);
-        frames_put(nodes, missing);
-        a->super = false;
-        return false;
+        if (first + 2 * n > anon_pages(a) || (start & ((n << (1 + L4_PAGESHIFT)) - 1)))
+            return n;
+        for (l4_umword_t p = other; p < other + n; p++)
+            if (entry[(long)(p - number)] != start + ((p - first) << L4_PAGESHIFT))
+                return n;
     }
-    entry = index_make(&a->index, first, nodes);
-    for (unsigned i = 0; i < BLOCK; i++)
-        entry[i] = (chunk + i * L4_PAGESIZE) | ENTRY_SUPER | flag;
-    return true;
+    return n;
 }
 
-/* A4, before pages of the block are taken away one by one. */
-static void block_split(struct anon_ds *a, l4_umword_t page)
+/* The page has neighbours in the same order: all of the dataspace, its block, or what was made
+ * ahead. */
+static void map_widen(const struct anon_ds *a, const l4_umword_t *entry, l4_umword_t number,
+                      struct ds_page *page)
 {
-    l4_umword_t *entry = index_find(&a->index, block_of(page));
+    l4_addr_t size = L4_SUPERPAGESIZE, start;
 
-    for (unsigned i = 0; i < BLOCK; i++)
-        entry[i] &= ~(l4_umword_t)ENTRY_SUPER;
-}
-
-/* -------------------------------------------------------------------- pages */
-
-static __attribute__((noinline)) l4_umword_t *page_make_with_nodes(struct anon_ds *a,
-                                                                   l4_umword_t page,
-                                                                   l4_umword_t flag)
-{
-    void *frames[1 + INDEX_LEVELS_MAX];
-    unsigned missing = index_missing(&a->index, page);
-    l4_umword_t *entry;
-
-    if (a->super && block_make(a, page, flag))
-        return index_find(&a->index, page);
-    if (frames_get(frames, 1 + missing) != 0)
-        return NULL;
-    if (ds_charge(&a->ds, 1, missing) != 0) {
-        frames_put(frames, 1 + missing);
-        return NULL;
+    if (a->run) {
+        ds_page_widen(page, a->run, a->run + (anon_pages(a) << L4_PAGESHIFT));
+        return;
     }
-    entry = index_make(&a->index, page, frames + 1);
-    *entry = (l4_umword_t)frames[0] | flag;
-    return entry;
+    if (!(*entry & ENTRY_SUPER))
+        size = neighbours(a, entry, number) << L4_PAGESHIFT;
+    start = page->address & ~(size - 1);
+    ds_page_widen(page, start, start + size);
 }
 
-static __attribute__((noinline)) l4_umword_t *page_make(struct anon_ds *a, l4_umword_t page,
-                                                        l4_umword_t *entry, l4_umword_t flag)
+static __attribute__((noinline)) long map_slow(struct anon_ds *a, l4_umword_t number,
+                                               l4_umword_t *entry, struct ds_page *page)
 {
-    void *frame;
+    bool there = entry && *entry;
 
-    if (L4_UNLIKELY(!entry || a->super))
-        return page_make_with_nodes(a, page, flag);
-    if (!(frame = frame_get()))
-        return NULL;
-    if (L4_UNLIKELY(ds_charge(&a->ds, 1, 0) != 0)) {
-        frames_give(&pool, frame);
-        return NULL;
+    if (there && (*entry & ENTRY_LOST))
+        return -L4_ENOMEM;
+    if (there && (*entry & ENTRY_SHARED) && !(page->rights & L4RE_DS_F_W)) {
+        *entry |= ENTRY_SEEN;
+        page->address = *entry & L4_PAGEMASK;
+        return 0;
     }
-    *entry = (l4_umword_t)frame | flag;
-    return entry;
-}
-
-/* The word of the page in the index; the page is made if need be. `flag` is set in a new entry.
- * NULL: no memory (-L4_ENOMEM). */
-static inline l4_umword_t *page_get(struct anon_ds *a, l4_umword_t page, l4_umword_t flag)
-{
-    l4_umword_t *entry = index_find(&a->index, page);
-
-    return L4_LIKELY(entry && *entry) ? entry : page_make(a, page, entry, flag);
-}
-
-static char *entry_frame(l4_umword_t entry)
-{
-    return (char *)(entry & L4_PAGEMASK);
-}
-
-/* The flexpages of a batch, and the pages that they are. */
-struct drop {
-    l4_fpage_t fpages[UNMAP_BATCH];
-    l4_umword_t *entries[UNMAP_BATCH];
-    unsigned n;
-    l4_umword_t pages;
-};
-
-/* Add the page, or the block that begins with it if that ends before `end`. Returns the page
- * behind. */
-static l4_umword_t drop_add(struct drop *d, struct anon_ds *a, l4_umword_t page, l4_umword_t end,
-                            l4_umword_t flag)
-{
-    l4_umword_t *entry = index_find(&a->index, page);
-    bool whole = block_of(page) == page && page + BLOCK <= end;
-
-    if ((*entry & flag) != flag)
-        return page + 1;
-    if ((*entry & ENTRY_SUPER) && !whole)
-        block_split(a, page);
-    whole = *entry & ENTRY_SUPER;
-    d->entries[d->n] = entry;
-    d->fpages[d->n++] = l4_fpage(*entry & L4_PAGEMASK, whole ? CHUNK_SHIFT : L4_PAGESHIFT,
-                                 L4_FPAGE_RWX);
-    d->pages += whole ? BLOCK : 1;
-    return page + (whole ? BLOCK : 1);
-}
-
-/* Nobody has the pages any more: their frames are free. */
-static void drop_commit(struct drop *d)
-{
-    for (unsigned i = 0; i < d->n; i++) {
-        l4_umword_t *entry = d->entries[i];
-        unsigned count = *entry & ENTRY_SUPER ? BLOCK : 1;
-
-        frames_give_run(&pool, *entry & L4_PAGEMASK, count);
-        memset(entry, 0, count * sizeof(*entry));
-    }
-}
-
-/* Take the pages of [first, end) whose entry has all bits of `flag` away from everybody. */
-static long pages_drop(struct anon_ds *a, l4_umword_t first, l4_umword_t end, l4_umword_t flag)
-{
-    l4_umword_t page = first;
-    long err;
-
-    while (page < end) {
-        struct drop d = {.n = 0};
-
-        while (d.n < UNMAP_BATCH && index_next(&a->index, &page, end))
-            page = drop_add(&d, a, page, end, flag);
-        if (d.n == 0)
-            break;
-        err = l4_error(l4_task_unmap_batch(L4_BASE_TASK_CAP, d.fpages, d.n, L4_FP_OTHER_SPACES));
-        if (err < 0)
-            return err;
-        drop_commit(&d);
-        ds_credit(&a->ds, d.pages, 0);
-    }
+    /* What is run must be a page of its own: the zero page is not executable. */
+    if (!there && page->rights == L4RE_DS_F_R && !(a->slow & SLOW_SUPER) &&
+        (page->address = zero_view(a)) != 0)
+        return 0;
+    if (!there || (*entry & ENTRY_SHARED))
+        entry = page_make(a, number, entry, 0);
+    if (!entry)
+        return -L4_ENOMEM;
+    page->address = *entry & L4_PAGEMASK;
+    map_widen(a, entry, number, page);
     return 0;
-}
-
-/* Nodes of the index that became empty go back to the pool, and what it has too much to sigma0. */
-static void nodes_drop(struct anon_ds *a, l4_umword_t first, l4_umword_t end)
-{
-    void *chain = NULL;
-    unsigned n = index_prune(&a->index, first, end, &chain);
-
-    while (chain) {
-        void *node = chain;
-        chain = *(void **)node;
-        frames_give(&pool, node);
-    }
-    ds_credit(&a->ds, 0, n);
-    pool_shrink();
-}
-
-/* -------------------------------------------------------------------- the table */
-
-/* The page has neighbours in the same order: all of the dataspace, or its block. */
-static __attribute__((noinline)) void map_widen(const struct anon_ds *a, struct ds_page *page)
-{
-    l4_addr_t start = page->address & L4_SUPERPAGEMASK;
-
-    if (a->run)
-        ds_page_widen(page, a->run, a->run + (ds_pages(&a->ds) << L4_PAGESHIFT));
-    else
-        ds_page_widen(page, start, start + L4_SUPERPAGESIZE);
 }
 
 static long anon_map(struct dataspace *ds, l4_umword_t offset, struct ds_page *page)
 {
     struct anon_ds *a = anon_of(ds);
-    const l4_umword_t *entry = page_get(a, offset >> L4_PAGESHIFT, 0);
+    l4_umword_t number = offset >> L4_PAGESHIFT, *entry = index_find(&a->index, number);
 
-    if (L4_UNLIKELY(!entry))
+    if (L4_UNLIKELY(!entry || a->slow || (*entry & ENTRY_SPECIAL)) ||
+        (!*entry && page->rights == L4RE_DS_F_R))
+        return map_slow(a, number, entry, page);
+    if (!*entry && L4_UNLIKELY(!page_make(a, number, entry, 0)))
         return -L4_ENOMEM;
     page->address = *entry & L4_PAGEMASK;
-    if (L4_UNLIKELY(a->run || (*entry & ENTRY_SUPER)))
-        map_widen(a, page);
     return 0;
 }
+
+/* -------------------------------------------------------------------- contents */
 
 /* A block may bring more than was asked for, so what is new is looked for in whole blocks. */
 static long anon_allocate(struct dataspace *ds, l4_umword_t offset, l4_umword_t size)
@@ -347,7 +101,7 @@ static long anon_allocate(struct dataspace *ds, l4_umword_t offset, l4_umword_t 
     struct anon_ds *a = anon_of(ds);
     l4_umword_t first = offset >> L4_PAGESHIFT;
     l4_umword_t end = (offset + size + L4_PAGESIZE - 1) >> L4_PAGESHIFT;
-    l4_umword_t pages = ds_pages(ds), page = first;
+    l4_umword_t pages = anon_pages(a), page = first;
     bool failed;
 
     while (page < end && page_get(a, page, ENTRY_NEW))
@@ -366,21 +120,26 @@ static long anon_allocate(struct dataspace *ds, l4_umword_t offset, l4_umword_t 
 }
 
 /* Zero [offset, offset + size) where there are pages, without taking any away. */
-static void zero_in_place(struct anon_ds *a, l4_umword_t offset, l4_umword_t size)
+static long zero_in_place(struct anon_ds *a, l4_umword_t offset, l4_umword_t size)
 {
     l4_umword_t end = offset + size;
 
     while (offset < end) {
-        l4_umword_t in_page = offset & (L4_PAGESIZE - 1);
+        l4_umword_t in_page = offset & (L4_PAGESIZE - 1), page = offset >> L4_PAGESHIFT;
         l4_umword_t n = L4_PAGESIZE - in_page < end - offset ? L4_PAGESIZE - in_page : end - offset;
-        l4_umword_t *entry = index_find(&a->index, offset >> L4_PAGESHIFT);
+        const l4_umword_t *entry = index_find(&a->index, page);
 
-        if (entry && *entry)
+        if (entry && *entry) {
+            if (!(entry = page_get(a, page, 0)))
+                return -L4_ENOMEM;
             memset(entry_frame(*entry) + in_page, 0, n);
+        }
         offset += n;
     }
+    return 0;
 }
 
+/* The edges are zeroed in place, what lies between goes. */
 static long anon_clear(struct dataspace *ds, l4_umword_t offset, l4_umword_t size)
 {
     struct anon_ds *a = anon_of(ds);
@@ -389,18 +148,17 @@ static long anon_clear(struct dataspace *ds, l4_umword_t offset, l4_umword_t siz
     long err;
 
     if (offset + size >= ds->size) /* what lies behind the size belongs to the last page */
-        end = ds_pages(ds);
-    if (a->fixed || first >= end) {
-        zero_in_place(a, offset, size);
-        return 0;
-    }
-    if ((err = pages_drop(a, first, end, 0)) != 0)
+        end = anon_pages(a);
+    if (a->fixed || first >= end)
+        return zero_in_place(a, offset, size);
+    if ((err = zero_in_place(a, offset, (first << L4_PAGESHIFT) - offset)) != 0)
         return err;
-    nodes_drop(a, first, end);
-    zero_in_place(a, offset, (first << L4_PAGESHIFT) - offset);
     if (offset + size > end << L4_PAGESHIFT)
-        zero_in_place(a, end << L4_PAGESHIFT, offset + size - (end << L4_PAGESHIFT));
-    return 0;
+        err = zero_in_place(a, end << L4_PAGESHIFT, offset + size - (end << L4_PAGESHIFT));
+    if (err == 0)
+        err = pages_drop(a, first, end, 0);
+    nodes_drop(a, first, end);
+    return err;
 }
 
 static long anon_copy_in(struct dataspace *ds, l4_umword_t offset, const void *from,
@@ -423,47 +181,64 @@ static long anon_copy_in(struct dataspace *ds, l4_umword_t offset, const void *f
     return 0;
 }
 
+static long anon_share(struct dataspace *ds, l4_umword_t offset, struct dataspace *source,
+                       l4_umword_t from, l4_umword_t size)
+{
+    return cow_share(anon_of(ds), offset >> L4_PAGESHIFT, anon_of(source), from >> L4_PAGESHIFT,
+                     size >> L4_PAGESHIFT);
+}
+
+/* -------------------------------------------------------------------- life and death */
+
 /* An aligned run of frames for the whole dataspace, 0: none. */
 static l4_addr_t run_get(l4_umword_t pages, unsigned align)
 {
-    l4_addr_t run = frames_take_run(&pool, pages, 1UL << align);
     unsigned order = align;
+    l4_addr_t run = 0;
 
     while (pages > 1UL << (order - L4_PAGESHIFT))
         order++;
-    if (run == 0 && chunk_get(order))
-        run = frames_take_run(&pool, pages, 1UL << align);
+    if (ram_at_hand(NULL, pages))
+        run = frames_take_run(&anon_pool, pages, 1UL << align);
+    if (run == 0 && ram_chunk(order))
+        run = frames_take_run(&anon_pool, pages, 1UL << align);
     return run;
 }
 
 static long run_enter(struct anon_ds *a, l4_umword_t page, l4_addr_t frame)
 {
-    void *nodes[INDEX_LEVELS_MAX];
-    unsigned missing = index_missing(&a->index, page);
-    long err;
+    l4_umword_t *entry = entry_have(a, page);
 
-    if ((err = frames_get(nodes, missing)) != 0)
-        return err;
-    if ((err = ds_charge(&a->ds, 1, missing)) == 0)
-        *index_make(&a->index, page, nodes) = frame;
-    else
-        frames_put(nodes, missing);
-    return err;
+    if (!entry || ds_charge(&a->ds, 1, 0) != 0)
+        return -L4_ENOMEM;
+    *entry = frame;
+    return 0;
 }
 
 /* All pages, contiguous. After an error the caller releases those that were entered. */
 static long populate_run(struct anon_ds *a, unsigned align)
 {
-    l4_umword_t pages = ds_pages(&a->ds), page;
+    l4_umword_t pages = anon_pages(a), page;
     l4_addr_t run = run_get(pages, align);
     long err = run ? 0 : -L4_ENOMEM;
 
     for (page = 0; page < pages && err == 0; page++)
         err = run_enter(a, page, run + (page << L4_PAGESHIFT));
     if (err != 0 && run != 0)
-        frames_give_run(&pool, run + ((page - 1) << L4_PAGESHIFT), pages - page + 1);
+        frames_give_run(&anon_pool, run + ((page - 1) << L4_PAGESHIFT), pages - page + 1);
     else
         a->run = run;
+    return err;
+}
+
+/* The memory is there, and paid for: whatever the pages will be used for. */
+static long reserve(struct anon_ds *a)
+{
+    l4_umword_t frames = anon_pages(a) + index_nodes_max(anon_pages(a));
+    long err = ram_refill(frames) ? ds_reserve(&a->ds, frames) : -L4_ENOMEM;
+
+    if (err != 0)
+        ram_shrink();
     return err;
 }
 
@@ -471,8 +246,27 @@ static void anon_release(struct dataspace *ds)
 {
     struct anon_ds *a = anon_of(ds);
 
-    pages_drop(a, 0, ds_pages(ds), 0);
-    nodes_drop(a, 0, ds_pages(ds));
+    ds_unreserve(ds);
+    zero_release(a);
+    pages_drop(a, 0, anon_pages(a), 0);
+    nodes_drop(a, 0, anon_pages(a));
+}
+
+static void options(struct anon_ds *a, l4_umword_t flags)
+{
+    unsigned order = flags >> L4RE_MA_AHEAD_SHIFT & L4RE_MA_AHEAD_MASK;
+
+    a->fixed = flags & (L4RE_MA_CONTINUOUS | L4RE_MA_PINNED);
+    if (flags & L4RE_MA_CONTINUOUS)
+        a->slow |= SLOW_RUN;
+    if (flags & L4RE_MA_SUPER_PAGES)
+        a->slow |= SLOW_SUPER;
+    if (order <= L4_PAGESHIFT)
+        return;
+    a->slow |= SLOW_AHEAD;
+    a->ahead = 1;
+    a->ahead_max = 1UL << ((order < L4_SUPERPAGESHIFT ? order : L4_SUPERPAGESHIFT - 1) -
+                           L4_PAGESHIFT);
 }
 
 static long anon_open(struct dataspace *ds, const struct ds_request *r)
@@ -484,13 +278,15 @@ static long anon_open(struct dataspace *ds, const struct ds_request *r)
         return -L4_ENOENT; /* our dataspaces have no names */
     ds->size = r->size;
     ds->rights = L4RE_DS_F_RWX;
-    index_init(&a->index, ds_pages(ds));
-    a->fixed = r->flags & (L4RE_MA_CONTINUOUS | L4RE_MA_PINNED);
-    a->super = r->flags & L4RE_MA_SUPER_PAGES;
+    a->older = a->younger = a;
+    index_init(&a->index, anon_pages(a));
+    options(a, r->flags);
     if (r->flags & L4RE_MA_CONTINUOUS)
         err = populate_run(a, r->align);
     else if (r->flags & L4RE_MA_PINNED)
         err = anon_allocate(ds, 0, ds->size);
+    else if (r->flags & L4RE_MA_RESERVED)
+        err = reserve(a);
     if (err != 0)
         anon_release(ds);
     return err;
@@ -500,28 +296,19 @@ static l4_mword_t anon_frame(struct dataspace *ds, l4_umword_t offset)
 {
     const l4_umword_t *entry = index_find(&anon_of(ds)->index, offset >> L4_PAGESHIFT);
 
-    return entry && *entry ? (l4_mword_t)(*entry & L4_PAGEMASK) : -L4_ENOENT;
-}
-
-/* Bytes on our account at sigma0, 0 if it does not tell. */
-static l4_umword_t sigma0_given(void)
-{
-    l4_umword_t words[5];
-    long n = l4re_stats_get(QUIRE_SIGMA0_CAP, L4RE_STATS_GET_OP, 0, words, 5);
-
-    return n >= 5 ? words[4] : 0;
+    return entry && (*entry & L4_PAGEMASK) ? (l4_mword_t)(*entry & L4_PAGEMASK) : -L4_ENOENT;
 }
 
 static void anon_totals(l4_umword_t *words)
 {
     words[L4RE_DS_STATS_SIGMA0_REQUESTS] = sigma0_requests;
-    words[L4RE_DS_STATS_FRAMES_TOTAL] = pool.total;
-    words[L4RE_DS_STATS_FRAMES_FREE] = frames_free(&pool);
-    words[L4RE_DS_STATS_OBJECT_FRAMES] = object_frames + pool.own;
-    words[L4RE_DS_STATS_SIGMA0_GIVEN] = sigma0_given() - given_before;
+    words[L4RE_DS_STATS_FRAMES_TOTAL] = anon_pool.total;
+    words[L4RE_DS_STATS_FRAMES_FREE] = frames_free(&anon_pool);
+    words[L4RE_DS_STATS_OBJECT_FRAMES] = object_frames + anon_pool.own;
+    words[L4RE_DS_STATS_SIGMA0_GIVEN] = ram_given();
 }
 
-static const struct manager anon = {
+const struct manager anon_manager = {
     .name = "anon",
     .ds_size = sizeof(struct anon_ds),
     .gate_rights = L4_CAP_FPAGE_RWSD,
@@ -529,15 +316,10 @@ static const struct manager anon = {
     .map = anon_map,
     .clear = anon_clear,
     .copy_in = anon_copy_in,
+    .share = anon_share,
     .allocate = anon_allocate,
     .release = anon_release,
     .frame = anon_frame,
     .new_page = anon_new_page,
     .totals = anon_totals,
 };
-
-int main(void)
-{
-    given_before = sigma0_given();
-    return manager_run(&anon);
-}

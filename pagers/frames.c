@@ -162,7 +162,8 @@ l4_addr_t frames_remove_chunk(struct frame_pool *p)
 
 /* ---------------------------------------------------------------- taking and giving */
 
-void *frames_take(struct frame_pool *p)
+/* *zero: nobody has used the frame. */
+static inline void *take(struct frame_pool *p, bool *zero)
 {
     struct frame_chunk *c = p->partial ? p->partial : p->whole;
     l4_addr_t frame;
@@ -172,14 +173,30 @@ void *frames_take(struct frame_pool *p)
     if (c->recycled) {
         frame = frame_address(c, c->recycled - 1u);
         c->recycled = *(l4_uint16_t *)frame;
-        clear(frame, 1);
+        *zero = false;
     } else {
         frame = frame_address(c, c->fresh++);
-        if (c->dirty)
-            clear(frame, 1);
+        *zero = !c->dirty;
     }
     chunk_taken(p, c, 1);
     return (void *)frame;
+}
+
+void *frames_take(struct frame_pool *p)
+{
+    bool zero;
+    void *frame = take(p, &zero);
+
+    if (frame && !zero)
+        clear((l4_addr_t)frame, 1);
+    return frame;
+}
+
+void *frames_take_as_is(struct frame_pool *p)
+{
+    bool zero;
+
+    return take(p, &zero);
 }
 
 void frames_give(struct frame_pool *p, void *frame)
@@ -283,14 +300,89 @@ l4_addr_t frames_take_run(struct frame_pool *p, l4_umword_t frames, l4_addr_t al
     return run ? run : take_small_run(p, p->whole, frames, align >> L4_PAGESHIFT);
 }
 
+/* ---------------------------------------------------------------- sharing */
+
+static inline l4_umword_t *count_of(const struct frame_pool *p, l4_addr_t frame)
+{
+    struct frame_chunk *c = chunk_of(p, frame);
+
+    return c->counts ? &c->counts[frame_number(frame)] : NULL;
+}
+
+bool frames_countable(const struct frame_pool *p, l4_addr_t frame)
+{
+    return chunk_of(p, frame)->counts != NULL;
+}
+
+void frames_count_in(struct frame_pool *p, l4_addr_t frame, void *counts)
+{
+    chunk_of(p, frame)->counts = counts;
+    p->own++;
+}
+
+void frames_count_out(struct frame_pool *p, l4_addr_t frame)
+{
+    struct frame_chunk *c = chunk_of(p, frame);
+    void *counts = c->counts;
+
+    if (!counts || c->shared)
+        return;
+    c->counts = NULL;
+    p->own--;
+    frames_give(p, counts);
+}
+
+void frames_share(struct frame_pool *p, l4_addr_t frame)
+{
+    l4_umword_t *count = count_of(p, frame);
+
+    if (*count == 0)
+        chunk_of(p, frame)->shared++;
+    *count += *count ? 1 : 2;
+}
+
+l4_umword_t frames_unshare(struct frame_pool *p, l4_addr_t frame)
+{
+    l4_umword_t *count = count_of(p, frame);
+
+    if (!count || *count == 0)
+        return 0;
+    if (--*count > 1)
+        return *count;
+    *count = 0;
+    chunk_of(p, frame)->shared--;
+    frames_count_out(p, frame);
+    return 1;
+}
+
+l4_umword_t frames_owners(const struct frame_pool *p, l4_addr_t frame)
+{
+    const l4_umword_t *count = count_of(p, frame);
+
+    return count && *count ? *count : 1;
+}
+
 /* ---------------------------------------------------------------- the invariants */
+
+/* F5 */
+static bool counts_ok(const struct frame_chunk *c)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; c->counts && i < CHUNK_FRAMES; i++) {
+        n += c->counts[i] != 0;
+        if (c->counts[i] == 1)
+            return false;
+    }
+    return n == c->shared && !(is_whole(c) && n);
+}
 
 /* Adds the chunk's free frames to *free. */
 static bool chunk_ok(const struct frame_chunk *c, l4_umword_t *free)
 {
     unsigned n = c->end - c->fresh;
 
-    if (c->fresh > c->end || c->end > CHUNK_FRAMES || c->owned > CHUNK_FRAMES)
+    if (c->fresh > c->end || c->end > CHUNK_FRAMES || c->owned > CHUNK_FRAMES || !counts_ok(c))
         return false;
     for (unsigned i = c->recycled; i; i = *(const l4_uint16_t *)frame_address(c, i - 1)) {
         if (++n > c->free || (i - 1 >= c->fresh && i - 1 < c->end))

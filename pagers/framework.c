@@ -15,8 +15,7 @@
  *
  * Message words are copied before anything else is done: other calls overwrite the UTCB.
  */
-#include "objects.h"
-#include "source.h"
+#include "request.h"
 
 #include <abi/errors.h>
 #include <abi/msg.h>
@@ -27,33 +26,7 @@
 
 #include <string.h>
 
-/* A request: what the client sent, out of reach of later messages. */
-struct request {
-    l4_umword_t rights; /* of the capability that was used */
-    l4_msgtag_t tag;
-    l4_umword_t w[7];
-    l4_umword_t item[2]; /* the first received item, 0: none */
-};
-
-static void request_read(struct request *r, l4_umword_t rights, l4_msgtag_t tag, l4_utcb_t *utcb)
-{
-    unsigned words = l4_msgtag_words(tag);
-
-    *r = (struct request){.rights = rights, .tag = tag};
-    for (unsigned i = 0; i < words && i < sizeof(r->w) / sizeof(r->w[0]); i++)
-        r->w[i] = utcb->msg.mr[i];
-    if (l4_msgtag_items(tag) > 0 && words + 2 <= L4_UTCB_GENERIC_DATA_SIZE) {
-        r->item[0] = utcb->msg.mr[words];
-        r->item[1] = utcb->msg.mr[words + 1];
-    }
-}
-
 enum { DS_MAP_WORDS = 4 };
-
-static unsigned request_op(const struct request *r)
-{
-    return r->w[0] & 0xffff;
-}
 
 /* -------------------------------------------------------------------- answers */
 
@@ -70,35 +43,18 @@ static void answer_item(l4_utcb_t *utcb, l4_umword_t send_base, l4_fpage_t fp, l
     *reply = l4_msgtag(0, 0, 1, 0);
 }
 
-static void answer_gate(l4_utcb_t *utcb, l4_cap_idx_t gate, unsigned rights, l4_msgtag_t *reply)
+void answer_gate(l4_utcb_t *utcb, l4_cap_idx_t gate, unsigned rights, l4_msgtag_t *reply)
 {
     answer_item(utcb, 0, l4_obj_fpage(gate, 0, rights), reply);
 }
 
 /* -------------------------------------------------------------------- ranges and rights */
 
-static l4_umword_t pages_size(const struct dataspace *ds)
-{
-    return (ds->size + L4_PAGESIZE - 1) & L4_PAGEMASK;
-}
-
-static long range_check(const struct dataspace *ds, l4_umword_t offset, l4_umword_t size)
-{
-    l4_umword_t end = pages_size(ds);
-
-    return size == 0 || offset > end || size > end - offset ? -L4_ERANGE : 0;
-}
-
-static bool writable(const struct dataspace *ds, l4_umword_t rights)
-{
-    return (rights & L4_CAP_FPAGE_W) && (ds->rights & L4RE_DS_F_W);
-}
-
 static void count_map(struct dataspace *ds)
 {
     ds->counts.maps++;
     ds->account->counts.maps++;
-    all_counts.maps++;
+    ds_totals.maps++;
 }
 
 void ds_page_widen(struct ds_page *page, l4_addr_t start, l4_addr_t end)
@@ -176,112 +132,6 @@ static long ds_release(struct dataspace *ds, const struct request *r)
     return 0;
 }
 
-/* -------------------------------------------------------------------- copy_in */
-
-/* A capability that comes with a message (the source of a copy_in) lands here. */
-static l4_cap_idx_t received_cap;
-
-/* Where a copy reads from. */
-struct source {
-    struct dataspace *own;  /* one of ours, or */
-    l4_cap_idx_t cap;       /* a gate to somebody else's */
-};
-
-/* Copy `size` bytes that lie in one page of the source. */
-static long copy_from_own(struct dataspace *ds, l4_umword_t to, struct dataspace *source,
-                          l4_umword_t from, l4_umword_t size)
-{
-    struct ds_page page = {.order = L4_PAGESHIFT, .rights = L4RE_DS_F_R};
-    long err = manager->map(source, from & L4_PAGEMASK, &page);
-
-    if (err != 0)
-        return err;
-    return manager->copy_in(ds, to, (const char *)page.address + (from & (L4_PAGESIZE - 1)), size);
-}
-
-static long copy_from_foreign(struct dataspace *ds, l4_umword_t to, l4_cap_idx_t source,
-                              l4_umword_t from, l4_umword_t size)
-{
-    const char *at;
-    long err = source_map(source, from & L4_PAGEMASK, &at), lost;
-
-    ds->counts.source_maps++;
-    ds->account->counts.source_maps++;
-    all_counts.source_maps++;
-    if (err != 0)
-        return err;
-    err = manager->copy_in(ds, to, at + (from & (L4_PAGESIZE - 1)), size);
-    lost = source_unmap();
-    return err != 0 ? err : lost;
-}
-
-static long copy_pages(struct dataspace *ds, l4_umword_t to, const struct source *s,
-                       l4_umword_t from, l4_umword_t size)
-{
-    long err = 0;
-
-    while (size > 0 && err == 0) {
-        l4_umword_t in_page = from & (L4_PAGESIZE - 1);
-        l4_umword_t n = L4_PAGESIZE - in_page < size ? L4_PAGESIZE - in_page : size;
-
-        err = s->own ? copy_from_own(ds, to, s->own, from, n)
-                     : copy_from_foreign(ds, to, s->cap, from, n);
-        to += n;
-        from += n;
-        size -= n;
-    }
-    return err;
-}
-
-static long dataspace_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
-                               l4_utcb_t *utcb, l4_msgtag_t *reply);
-
-/* Whose dataspace is it? The kernel gives us the label of our own gates instead of a capability:
- * a call to ourselves would never be answered. */
-static long source_open(struct source *s, const struct request *r)
-{
-    struct l4_server_object *object = (struct l4_server_object *)(r->item[1] & ~3UL);
-
-    switch (r->item[0] & (L4_ITEM_MAP | L4_ITEM_RET_MASK)) {
-    case L4_ITEM_MAP | L4_ITEM_RET_LABEL:
-        if ((l4_umword_t)object < L4_PAGESIZE || object->dispatch != dataspace_dispatch)
-            return -L4_EINVAL;
-        s->own = (struct dataspace *)object;
-        return 0;
-    case L4_ITEM_MAP | L4_ITEM_RET_MAPPED:
-        s->cap = received_cap & L4_CAP_MASK;
-        return 0;
-    default:
-        return -L4_EMSGMISSARG;
-    }
-}
-
-static long ds_copy_in(struct dataspace *ds, const struct request *r)
-{
-    l4_umword_t to = r->w[1], from = r->w[2], size = r->w[3];
-    struct source s = {.cap = L4_INVALID_CAP};
-    long err;
-
-    if (!writable(ds, r->rights))
-        return -L4_EACCESS;
-    if ((err = range_check(ds, to, size)) != 0)
-        return err;
-    if (from + size < from)
-        return -L4_ERANGE;
-    if (!manager->copy_in)
-        return -L4_ENOSYS;
-    if ((err = source_open(&s, r)) != 0)
-        return err;
-    if (s.own && (err = range_check(s.own, from, size)) != 0)
-        return err;
-    in_use[1] = s.own;
-    err = copy_pages(ds, to, &s, from, size);
-    in_use[1] = NULL;
-    if (!s.own)
-        l4_task_release_cap(L4_BASE_TASK_CAP, s.cap);
-    return err;
-}
-
 /* -------------------------------------------------------------------- statistics */
 
 static void stats_fill(l4_umword_t *w, const struct ds_counts *c, l4_umword_t used,
@@ -296,6 +146,7 @@ static void stats_fill(l4_umword_t *w, const struct ds_counts *c, l4_umword_t us
     w[L4RE_DS_STATS_INDEX_FRAMES] = c->index_frames;
     w[L4RE_DS_STATS_QUOTA] = quota;
     w[L4RE_DS_STATS_DATASPACES] = dataspaces;
+    w[L4RE_DS_STATS_RESERVE] = c->reserve;
 }
 
 static void stats_totals(l4_utcb_t *utcb, l4_msgtag_t *reply)
@@ -303,7 +154,7 @@ static void stats_totals(l4_utcb_t *utcb, l4_msgtag_t *reply)
     l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
 
     manager_gc();
-    stats_fill(words, &all_counts, accounts_used(), accounts_quota(), dataspaces_open());
+    stats_fill(words, &ds_totals, accounts_used(), accounts_quota(), dataspaces_open());
     if (manager->totals)
         manager->totals(words);
     answer_words(utcb, words, L4RE_DS_STATS_NUM, reply);
@@ -318,7 +169,7 @@ static long stats_ds(struct dataspace *ds, const struct request *r, l4_utcb_t *u
 
     switch (request_op(r)) {
     case L4RE_STATS_GET_OP:
-        stats_fill(words, c, (c->frames + c->index_frames) << L4_PAGESHIFT,
+        stats_fill(words, c, (c->frames + c->index_frames + c->reserve) << L4_PAGESHIFT,
                    ds->account->quota, 1);
         answer_words(utcb, words, L4RE_DS_STATS_EXTRA, reply);
         return 0;
@@ -407,8 +258,8 @@ static __attribute__((noinline)) long dataspace_request(struct dataspace *ds, l4
     }
 }
 
-static long dataspace_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
-                               l4_utcb_t *utcb, l4_msgtag_t *reply)
+long dataspace_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
+                        l4_utcb_t *utcb, l4_msgtag_t *reply)
 {
     struct dataspace *ds = (struct dataspace *)self;
     unsigned words = l4_msgtag_words(tag), op = utcb->msg.mr[0] & 0xffff;
@@ -458,6 +309,29 @@ static long create_dataspace(struct account *a, const struct request *r, l4_utcb
     return 0;
 }
 
+static long account_op(struct account *a, const struct request *r, l4_utcb_t *utcb,
+                       l4_msgtag_t *reply)
+{
+    struct dataspace *ds;
+    long err;
+
+    switch (request_op(r)) {
+    case L4RE_MA_RELEASE_OP:
+        if (!(r->rights & L4_CAP_FPAGE_W))
+            return -L4_EACCESS;
+        account_release(a);
+        return 0;
+    case L4RE_MA_SNAPSHOT_OP:
+        if (l4_msgtag_words(r->tag) < 2)
+            return -L4_EMSGTOOSHORT;
+        if ((err = account_snapshot(a, r, &ds)) == 0)
+            answer_gate(utcb, ds->gate, manager->gate_rights, reply);
+        return err;
+    default:
+        return -L4_ENOSYS;
+    }
+}
+
 static long account_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
                              l4_utcb_t *utcb, l4_msgtag_t *reply)
 {
@@ -474,12 +348,7 @@ static long account_dispatch(struct l4_server_object *self, l4_umword_t rights, 
             return -L4_ENODEV;
         return create_dataspace(a, &r, utcb, reply);
     case L4RE_PROTO_MEM_ALLOC:
-        if (request_op(&r) != L4RE_MA_RELEASE_OP)
-            return -L4_ENOSYS;
-        if (!(rights & L4_CAP_FPAGE_W))
-            return -L4_EACCESS;
-        account_release(a);
-        return 0;
+        return account_op(a, &r, utcb, reply);
     case L4RE_PROTO_STATS:
         return stats_account(a, &r, utcb, reply);
     default:

@@ -8,7 +8,6 @@
  * O3  Structures are never given back as pages: they are reused.
  */
 #include "objects.h"
-#include "account.h"
 
 #include <abi/errors.h>
 #include <l4/re/c/util/cap_alloc.h>
@@ -18,7 +17,6 @@
 
 const struct manager *manager;
 struct account house = {.quota = ~0UL, .gate = L4_INVALID_CAP};
-struct ds_counts all_counts;
 const struct dataspace *in_use[2];
 l4_umword_t object_pages;
 
@@ -218,47 +216,4 @@ l4_umword_t dataspaces_open(void)
     for (const struct dataspace *ds = dataspaces; ds; ds = ds->next)
         count++;
     return count;
-}
-
-static inline void count(struct ds_counts *c, l4_umword_t pages, l4_umword_t index_frames)
-{
-    c->frames += pages;
-    c->index_frames += index_frames;
-    c->filled += pages;
-}
-
-static inline void uncount(struct ds_counts *c, l4_umword_t pages, l4_umword_t index_frames)
-{
-    c->frames -= pages;
-    c->index_frames -= index_frames;
-}
-
-/* What dead dataspaces still hold must not stand in the way. */
-static __attribute__((noinline)) long charge_after_gc(struct dataspace *ds, l4_umword_t pages,
-                                                      l4_umword_t index_frames)
-{
-    return manager_gc() ? ds_charge(ds, pages, index_frames) : -L4_ENOMEM;
-}
-
-long ds_charge(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames)
-{
-    struct account *a = ds->account;
-
-    if (pages + index_frames > ~0UL >> L4_PAGESHIFT)
-        return -L4_ENOMEM;
-    l4_umword_t bytes = (pages + index_frames) << L4_PAGESHIFT;
-    if (L4_UNLIKELY(account_charge(a->quota, &a->used, bytes) != 0))
-        return charge_after_gc(ds, pages, index_frames);
-    count(&ds->counts, pages, index_frames);
-    count(&a->counts, pages, index_frames);
-    count(&all_counts, pages, index_frames);
-    return 0;
-}
-
-void ds_credit(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames)
-{
-    account_credit(&ds->account->used, (pages + index_frames) << L4_PAGESHIFT);
-    uncount(&ds->counts, pages, index_frames);
-    uncount(&ds->account->counts, pages, index_frames);
-    uncount(&all_counts, pages, index_frames);
 }

@@ -7,7 +7,6 @@
 
 extern const struct manager *manager;
 extern struct account house;        /* pays for what is opened by name: no limit */
-extern struct ds_counts all_counts; /* sums over everything */
 
 void objects_init(const struct manager *m);
 

@@ -24,6 +24,19 @@ void index_init(struct page_index *ix, l4_umword_t pages)
     while (pages > 1UL << (ix->levels * INDEX_BITS));
 }
 
+l4_umword_t index_nodes_max(l4_umword_t pages)
+{
+    l4_umword_t nodes = 0;
+
+    if (pages <= INDEX_DIRECT)
+        return 0;
+    do {
+        pages = (pages + INDEX_FANOUT - 1) / INDEX_FANOUT;
+        nodes += pages;
+    } while (pages > 1);
+    return nodes;
+}
+
 unsigned index_missing(const struct page_index *ix, l4_umword_t page)
 {
     const l4_umword_t *node = ix->root;

@@ -56,6 +56,9 @@ static inline l4_umword_t *index_find(const struct page_index *ix, l4_umword_t p
     return node ? &node[page & (INDEX_FANOUT - 1)] : NULL;
 }
 
+/* Nodes of an index that is full. */
+l4_umword_t index_nodes_max(l4_umword_t pages);
+
 /* How many nodes index_make() will need: 0 .. INDEX_LEVELS_MAX. */
 unsigned index_missing(const struct page_index *ix, l4_umword_t page);
 

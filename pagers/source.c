@@ -161,3 +161,18 @@ long source_unmap(void)
                   L4_FP_ALL_SPACES);
     return lost ? -L4_EIO : 0;
 }
+
+long source_size(l4_cap_idx_t ds, l4_umword_t *size)
+{
+    l4_timeout_s wait = l4_timeout_from_us(SOURCE_TIMEOUT_US);
+    l4_utcb_t *utcb = l4_utcb();
+    l4_msgtag_t tag;
+    long err;
+
+    utcb->msg.mr[0] = L4RE_DS_INFO_OP;
+    tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 1, 0, 0), l4_timeout(wait, wait));
+    if ((err = l4_error_u(tag, utcb)) < 0)
+        return err;
+    *size = utcb->msg.mr[0];
+    return l4_msgtag_words(tag) < 2 ? -L4_EMSGTOOSHORT : 0;
+}

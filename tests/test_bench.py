@@ -24,7 +24,7 @@ NAMES = """
     lines_ipc lines_ipc_fpu lines_fault bytes_thread bytes_task bytes_mapping bytes_gate kernel_text
     longest_stretch
 """.split()
-LATER = {"fault_cow", "touch_ahead", "touch_2m"}
+LATER = set()
 SERIES = {
     "unmap_children_one_task": [10 ** n for n in range(6)],
     "unmap_children_n_tasks": [10 ** n for n in range(4)],

@@ -43,7 +43,7 @@ ROWS = (
     Row("fault_2_fresh", "the same, fresh anonymous page (512 of these clear it); the mean, with "
         "its share of requests for more memory", 2200, 1800),
     Row("fault_hier", "through two pagers in two tasks, the page mapped on twice", 2000, 1600),
-    Row("fault_cow", "copy-on-write fault (512 of these copy)", 2800, 2300, later=True),
+    Row("fault_cow", "copy-on-write fault (512 of these copy)", 2800, 2300),
     Row("map_4k", "l4_task_map, one 4 KiB page", 550, 400),
     Row("unmap_1", "l4_task_unmap of a page with one child", 500, 350),
     Row("unmap_child", "each further child, in one task or in many: the worse", 80, 50),
@@ -65,8 +65,8 @@ ROWS = (
     Row("thread_delete", "thread deleted", 1200, 800),
     Row("touch_4k", "first touch of 64 MiB in sequence, 4 KiB pages, per MiB "
         "(131,072 of these clear it)", 560000, 480000),
-    Row("touch_ahead", "the same with map-ahead", 230000, 190000, later=True),
-    Row("touch_2m", "the same with superpages", 136000, 133000, later=True),
+    Row("touch_ahead", "the same with map-ahead", 230000, 190000),
+    Row("touch_2m", "the same with superpages", 136000, 133000),
     Row("lines_ipc_code", "64-byte lines of code touched by ipc_cross_0", 20, 12),
     Row("lines_ipc_data", "64-byte lines of data touched by ipc_cross_0", 25, 17),
     Row("lines_fault_code", "64-byte lines of code touched by fault_1", 80, 60),

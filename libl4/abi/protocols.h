@@ -231,10 +231,19 @@ enum l4re_ma_flags {
     L4RE_MA_CONTINUOUS = 0x01,
     L4RE_MA_PINNED = 0x02,
     L4RE_MA_SUPER_PAGES = 0x04,
+    L4RE_MA_RESERVED = 0x40, /* Quire's own: memory and quota are set aside at creation */
+    /* Quire's own, bits 8..13: order of the most that is made at once when pages are touched in
+     * sequence, up to just below a superpage; 0: page by page */
+    L4RE_MA_AHEAD_SHIFT = 8,
+    L4RE_MA_AHEAD_MASK = 0x3f,
 };
+#define L4RE_MA_AHEAD(order) ((unsigned long)(order) << L4RE_MA_AHEAD_SHIFT)
 
-/* Account of a memory allocator (0x400b), Quire's own: free all its dataspaces and its gate */
-enum l4re_ma_ops { L4RE_MA_RELEASE_OP = 1 };
+/* Account of a memory allocator (0x400b), Quire's own */
+enum l4re_ma_ops {
+    L4RE_MA_RELEASE_OP = 1,  /* all its dataspaces and its gate are gone */
+    L4RE_MA_SNAPSHOT_OP = 2, /* MR1 flags; item: a dataspace; answer: item, its copy */
+};
 
 /* Namespace (0x4001): name in MR2.. */
 enum l4re_ns_ops { L4RE_NS_QUERY_OP = 0 }; /* MR1 length in bytes; answer: one capability item */

@@ -20,12 +20,13 @@ enum l4re_ds_stats_ops {
     X(MAPS, "map requests answered with an item")                                                  \
     X(FRAMES, "frames that hold pages, now")                                                       \
     X(FILLED, "frames handed out zeroed")                                                          \
-    X(USED, "bytes charged, now: frames and index frames")                                         \
+    X(USED, "bytes charged, now: frames, index frames, reserve")                                   \
     X(SIGMA0_REQUESTS, "requests for memory to sigma0 (totals only)")                              \
     X(SOURCE_MAPS, "pages that copy_in asked other managers for")                                  \
     X(INDEX_FRAMES, "frames of page indexes, now")                                                 \
     X(QUOTA, "bytes allowed; manager: the sum over all accounts")                                  \
     X(DATASPACES, "dataspaces, now")                                                               \
+    X(RESERVE, "frames that were reserved and hold nothing, now")                                  \
     X(FRAMES_TOTAL, "frames got from sigma0")                                                      \
     X(FRAMES_FREE, "frames in no use, now")                                                        \
     X(OBJECT_FRAMES, "frames of the manager's own structures")                                     \

@@ -33,6 +33,8 @@
     X(unmap_nothing_61)                                                                            \
     X(fault_2_fresh)                                                                               \
     X(fault_2_refault)                                                                             \
+    X(fault_cow)                                                                                   \
+    X(touch_ahead)                                                                                 \
     X(rm_attach)                                                                                   \
     X(rm_detach)
 

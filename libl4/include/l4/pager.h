@@ -49,7 +49,8 @@ struct ds_counts {
     l4_umword_t frames;      /* frames that hold pages now */
     l4_umword_t filled;      /* frames that were handed out zeroed, ever */
     l4_umword_t index_frames; /* frames of page indexes now */
-    l4_umword_t source_maps; /* map requests that copy_in sent to other managers */
+    l4_umword_t source_maps; /* map requests that copies sent to other managers */
+    l4_umword_t reserve; /* frames that are reserved and hold nothing now */
 };
 
 /* Who pays. Behind an account gate, or the house account for what is opened by name. */
@@ -57,7 +58,7 @@ struct account {
     struct l4_server_object object;
     l4_cap_idx_t gate;
     l4_umword_t quota; /* bytes */
-    l4_umword_t used;  /* bytes: whole frames, of pages and of indexes */
+    l4_umword_t used;  /* bytes: whole frames, of pages and of indexes, and what is reserved */
     struct ds_counts counts;
     l4_umword_t dataspaces; /* open now */
     struct account *next;
@@ -70,6 +71,7 @@ struct dataspace {
     struct account *account;
     struct dataspace *next;
     struct ds_counts counts;
+    bool reserved; /* between ds_reserve() and ds_unreserve() */
     /* the manager's: set by open() */
     l4_umword_t size; /* bytes */
     unsigned rights;  /* L4RE_DS_F_R, _W, _X: what a holder with all rights may do */
@@ -104,6 +106,11 @@ struct manager {
     long (*clear)(struct dataspace *ds, l4_umword_t offset, l4_umword_t size);
     /* Copy `size` bytes, at most a page, from readable memory. NULL: -L4_ENOSYS. */
     long (*copy_in)(struct dataspace *ds, l4_umword_t offset, const void *from, l4_umword_t size);
+    /* Whole pages of another dataspace of this manager, which is not `ds` itself or is: from now on
+     * they read the same in both, and a write to either does not show in the other. -L4_ENOSYS, or
+     * NULL: they are copied. After another error the range of `ds` reads as zero. */
+    long (*share)(struct dataspace *ds, l4_umword_t offset, struct dataspace *source,
+                  l4_umword_t from, l4_umword_t size);
     /* Make the pages of a range now, so that no later map can run out of memory. All or nothing.
      * NULL: nothing to do. */
     long (*allocate)(struct dataspace *ds, l4_umword_t offset, l4_umword_t size);
@@ -128,6 +135,21 @@ L4_NORETURN int manager_run(const struct manager *m);
  * charged. Take the frames first: a charge counts them as filled. */
 long ds_charge(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames);
 void ds_credit(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames);
+
+/* The same without releasing garbage first (see D2), and for a frame that holds a page already and
+ * was charged to another dataspace before. */
+long ds_charge_now(struct dataspace *ds, l4_umword_t pages, l4_umword_t index_frames);
+long ds_inherit(struct dataspace *ds);
+
+/* Charge `frames` at once, before they are used: what is charged to and credited to the dataspace
+ * from now on comes from there and goes there. -L4_ENOMEM: over quota. ds_unreserve() credits what
+ * is not in use. That there are frames is the manager's business: ds_totals.reserve are promised.
+ */
+long ds_reserve(struct dataspace *ds, l4_umword_t frames);
+void ds_unreserve(struct dataspace *ds);
+
+/* Sums over all dataspaces. To be read. */
+extern struct ds_counts ds_totals;
 
 /* Let the flexpage grow to the largest one in [start, end) of our address space that fits the
  * client's hot spot. The client's receive window cuts off what it does not want. */

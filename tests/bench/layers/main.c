@@ -123,16 +123,41 @@ static void regions(void)
     bench_row("rm_detach", bench_median(other_sample, COUNT));
 }
 
+/* Pages that a snapshot shares are written to: the median of such faults. */
+static void copies(void)
+{
+    enum { FIRST = 64, PASSES = 9 };
+    unsigned long size = (FIRST + COUNT + PASSES) * L4_PAGESIZE;
+    l4re_ds_t ds = dataspace(size, 0), snapshot = l4re_util_cap_alloc();
+    volatile char *at = attach(ds, size, L4_SUPERPAGESHIFT), *copy, *page;
+    long err;
+
+    for (unsigned i = 0; i < FIRST + COUNT + PASSES; i++)
+        touch(at + i * L4_PAGESIZE);
+    err = l4re_ma_snapshot(ds, snapshot, 0);
+    if (err < 0)
+        bench_fail("a snapshot", err);
+    copy = page = attach(snapshot, size, L4_SUPERPAGESHIFT);
+    for (unsigned i = 0; i < FIRST; i++, page += L4_PAGESIZE)
+        touch(page);
+    for (unsigned i = 0; i < COUNT; i++, page += L4_PAGESIZE)
+        sample[i] = touch(page);
+    bench_row("fault_cow", bench_median(sample, COUNT));
+    MARKED(REGION_fault_cow, PASSES, *page = 1, page += L4_PAGESIZE);
+    release(copy);
+    release(at);
+}
+
 /* The first touch of 64 MiB, in sequence, with all that happens on the way. */
-static void sequence(void)
+static void sequence(const char *row, unsigned long flags)
 {
     unsigned long size = (unsigned long)TOUCH_MIB * MiB;
-    volatile char *at = attach(dataspace(size, 0), size, L4_SUPERPAGESHIFT);
+    volatile char *at = attach(dataspace(size, flags), size, L4_SUPERPAGESHIFT);
     uint32_t t = bench_start();
 
     for (unsigned long off = 0; off < size; off += L4_PAGESIZE)
         at[off] = 1;
-    bench_row("touch_4k", bench_stop(t) / TOUCH_MIB);
+    bench_row(row, bench_stop(t) / TOUCH_MIB);
     release(at);
 }
 
@@ -181,6 +206,11 @@ static void marked(void)
            l4re_rm_attach(&small, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
                           L4_PAGESHIFT));
     release(at);
+    size = 4 * MiB;
+    at = attach(dataspace(size, L4RE_MA_AHEAD(18)), size, L4_SUPERPAGESHIFT);
+    MARKED(REGION_touch_ahead, 1,
+           for (unsigned long off = 0; off < size; off += L4_PAGESIZE) at[off] = 1,);
+    release(at);
 }
 
 int main(void)
@@ -191,7 +221,10 @@ int main(void)
     faults();
     fresh_faults();
     regions();
-    sequence();
+    copies();
+    sequence("touch_4k", 0);
+    sequence("touch_ahead", L4RE_MA_AHEAD(18));
+    sequence("touch_2m", L4RE_MA_SUPER_PAGES);
     marked();
     bench_calibrate();
     return 0;
