@@ -79,7 +79,8 @@ san-kasan := $(if $(filter kasan san,$(MODE)),-fsanitize=kernel-address -fno-san
     max-inline-poisoning-size=0 mapping-offset=0xe000000001000000))
 ifneq ($(san-ubsan)$(san-kasan),)
 $(if $(findstring gcc,$(CC)),$(error MODE=$(MODE) needs clang))
-san-both := $(san-ubsan) -DQUIRE_SAN=1 $(if $(san-kasan),-DQUIRE_KASAN=1)
+# Long operations look for something more important ten times as often: more ways through them.
+san-both := $(san-ubsan) -DQUIRE_SAN=1 -DQUIRE_STEPS=5 $(if $(san-kasan),-DQUIRE_KASAN=1)
 endif
 ldflags-kernel := $(if $(san-kasan),$(addprefix --wrap=,memcpy memmove memset))
 cflags-common := $(cflags-all) -ffreestanding -isystem $(compiler-headers)
@@ -264,7 +265,8 @@ bench-folders := $(call folders-with-code,tests/bench)
 bench-elf = $(O)/bench/$(call base-name,$(1)).elf
 $(foreach d,$(bench-folders),$(eval $(call program,bench/$(call base-name,$(d)),$(d),\
     $(call bench-elf,$(d)),$(if $(wildcard $(d)/boot.cfg),musl,small))))
-$(O)/bench/count.so: tools/plugin/count.c tools/plugin/qemu.h tools/plugin/table.h
+$(O)/bench/count.so $(O)/bench/cover.so: $(O)/bench/%.so: tools/plugin/%.c tools/plugin/qemu.h \
+    tools/plugin/table.h
 	$(call say,PLUGIN,$@)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
@@ -355,12 +357,15 @@ test:
 	$(Q)$(PYTHON) tools/test.py $(TESTFLAGS)
 
 # Each target of the list is a long test.
-long-y := long-san long-sweep
+long-y := long-san long-fuzz long-sweep
 .PHONY: $(long-y)
 test-long: $(long-y)
 # Every guest test on the kernel with sanitizers.
 long-san:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_san.py $(TESTFLAGS)
+# A hundred million hostile system calls on each of three kernels.
+long-fuzz:
+	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_fuzz.py $(TESTFLAGS)
 # An interrupt at 10^5 places of the kernel's long operations.
 long-sweep:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_sweep.py $(TESTFLAGS)

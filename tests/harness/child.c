@@ -33,7 +33,7 @@ void children_reset(void)
     memset(children, 0, sizeof(children));
 }
 
-static void map_range(l4_cap_idx_t task, l4_addr_t start, l4_addr_t end, unsigned char rights)
+void map_range(l4_cap_idx_t task, l4_addr_t start, l4_addr_t end, unsigned char rights)
 {
     while (start < end) {
         unsigned order = L4_PAGESHIFT;
@@ -46,16 +46,21 @@ static void map_range(l4_cap_idx_t task, l4_addr_t start, l4_addr_t end, unsigne
     }
 }
 
-void image_map(l4_cap_idx_t task)
+void text_map(l4_cap_idx_t task)
 {
     l4_addr_t kip = (l4_addr_t)l4_kip();
 
     map_range(task, l4_trunc_page((l4_addr_t)__executable_start), (l4_addr_t)_stext,
               L4_FPAGE_RO);
     map_range(task, (l4_addr_t)_stext, l4_trunc_page((l4_addr_t)_sdata), L4_FPAGE_RX);
+    map_range(task, kip, kip + L4_PAGESIZE, L4_FPAGE_RO);
+}
+
+void image_map(l4_cap_idx_t task)
+{
+    text_map(task);
     map_range(task, l4_trunc_page((l4_addr_t)_sdata), l4_round_page((l4_addr_t)_end),
               L4_FPAGE_RW);
-    map_range(task, kip, kip + L4_PAGESIZE, L4_FPAGE_RO);
 }
 
 static l4_cap_idx_t task_from(l4_cap_idx_t factory)

@@ -93,8 +93,11 @@ struct child *child_new_from(l4_cap_idx_t factory);
 struct child *child_thread(struct child *in, unsigned utcb);
 /* Only a task: UTCB area, no image, no capabilities. */
 l4_cap_idx_t task_new(void);
-/* Map the program's image into a task. */
+/* Map the program's image into a task; only its text and constants. */
 void image_map(l4_cap_idx_t task);
+void text_map(l4_cap_idx_t task);
+/* Pages of the test, whole, at the same addresses in a task. */
+void map_range(l4_cap_idx_t task, l4_addr_t start, l4_addr_t end, unsigned char rights);
 
 /* Make the child run a function, whatever it was waiting for; returns when it blocks. */
 void child_run(struct child *c, void (*run)(void *), void *arg);
@@ -175,6 +178,9 @@ struct touched touch_write(l4_addr_t address, l4_umword_t value);
 struct touched touch_run(l4_addr_t address, l4_umword_t unused);
 
 void handler_start(void);
+/* A further thread in the test's own task, with the UTCB of that number (2..), running fn. */
+void own_thread(l4_cap_idx_t slot, unsigned utcb, void (*fn)(void), char *stack_top,
+                unsigned priority);
 extern l4_cap_idx_t handler_gate;
 
 /* ---- the bystander (bystander.c) ---- */

@@ -113,20 +113,25 @@ static void handler_loop(void)
     }
 }
 
-void handler_start(void)
+void own_thread(l4_cap_idx_t slot, unsigned utcb, void (*fn)(void), char *stack_top,
+                unsigned priority)
 {
-    l4_sched_param_t p = l4_sched_param(PRIO_HANDLER, 0);
-    l4_addr_t utcb = QUIRE_FIRST_UTCB_ADDR + HANDLER_UTCB * L4_UTCB_OFFSET;
+    l4_sched_param_t p = l4_sched_param(priority, 0);
+    l4_addr_t address = QUIRE_FIRST_UTCB_ADDR + utcb * L4_UTCB_OFFSET;
 
-    expect_eq(l4_error(l4_factory_create_thread(L4_BASE_FACTORY_CAP, handler_thread)), 0);
+    expect_eq(l4_error(l4_factory_create_thread(L4_BASE_FACTORY_CAP, slot)), 0);
     l4_thread_control_start();
     l4_thread_control_pager(L4_BASE_PAGER_CAP);
-    l4_thread_control_bind((l4_utcb_t *)utcb, L4_BASE_TASK_CAP);
-    expect_eq(l4_error(l4_thread_control_commit(handler_thread)), 0);
+    l4_thread_control_bind((l4_utcb_t *)address, L4_BASE_TASK_CAP);
+    expect_eq(l4_error(l4_thread_control_commit(slot)), 0);
+    expect_eq(l4_error(l4_thread_ex_regs(slot, (l4_addr_t)fn, (l4_addr_t)(stack_top - 8), 0)), 0);
+    expect_eq(l4_error(l4_scheduler_run_thread(L4_BASE_SCHEDULER_CAP, slot, &p)), 0);
+}
+
+void handler_start(void)
+{
+    own_thread(handler_thread, HANDLER_UTCB, handler_loop, handler_stack + sizeof(handler_stack),
+               PRIO_HANDLER);
     expect_eq(l4_error(l4_factory_create_gate(L4_BASE_FACTORY_CAP, handler_gate, handler_thread,
                                               0x100)), 0);
-    expect_eq(l4_error(l4_thread_ex_regs(handler_thread, (l4_addr_t)handler_loop,
-                                         (l4_addr_t)(handler_stack + sizeof(handler_stack) - 8),
-                                         0)), 0);
-    expect_eq(l4_error(l4_scheduler_run_thread(L4_BASE_SCHEDULER_CAP, handler_thread, &p)), 0);
 }

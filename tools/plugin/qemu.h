@@ -1,5 +1,5 @@
 /*
- * qemu.h - the part of QEMU's plugin interface that count.c uses
+ * qemu.h - the part of QEMU's plugin interface that the plugins use
  *
  * Debian's QEMU loads TCG plugins but brings no header for them. These declarations were written
  * by hand from the documented interface, version 1 (QEMU 4.2 to 8.x); the plugin tells QEMU the
@@ -39,6 +39,8 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 
 /* What the plugin calls. */
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_tb_fn fn);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_insn_fn fn,
+                                          enum qemu_plugin_cb_flags flags, void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_plugin_insn_fn fn,
                                             enum qemu_plugin_cb_flags flags, void *data);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, qemu_plugin_mem_fn fn,
