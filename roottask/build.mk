@@ -1,2 +1,2 @@
 roottask-y := main.c modules.c script.c elf.c memory.c services.c tasks.c env.c loader.c super.c \
-    starter.c
+    starter.c keeper.c gates.c

@@ -43,7 +43,9 @@ struct build {
     struct elf_image rm;      /* programs */
     struct module rm_module;  /* programs */
     quire_env_page *env;      /* here; read-only in the task */
-    void *unwind[5];          /* where to go on when a program that starts later fails */
+    unsigned own_ram;         /* slot of the account for what is mapped before the start */
+    bool may_fail;            /* a manager's next life */
+    void *unwind[5];          /* where to go on when it, or a program that starts later, fails */
 };
 
 /* One line with the reason; then the end of the machine, or of this attempt (L2). */
@@ -56,7 +58,7 @@ give_up(const struct build *b, const char *format, ...)
     va_start(args, format);
     vsnprintf(reason, sizeof(reason), format, args);
     va_end(args);
-    if (!b->script->later)
+    if (!b->script->later && !b->may_fail)
         fatal_at(b->script->line, "%s: %s", b->script->name, reason);
     say("roottask: %s does not start: %s", b->script->name, reason);
     __builtin_longjmp((void **)b->unwind, 1);
@@ -97,29 +99,30 @@ static l4_umword_t private_size(const struct elf_image *image)
     return size;
 }
 
-static long segment_map(const struct task *t, const struct elf_segment *s, const struct module *m)
+static long segment_map(const struct build *b, const struct elf_segment *s, const struct module *m)
 {
+    const struct task *t = b->task;
     l4_addr_t first = elf_first_page(s);
     l4_umword_t size = elf_end_page(s) - first;
     l4_cap_idx_t task = task_cap(t, SLOT_TASK);
 
     if (elf_in_place(s))
         return memory_map(task, m->start + (s->file_offset & L4_PAGEMASK), first, size, s->rights);
-    return memory_give(task_cap(t, SLOT_RAM), task, first, size, s->rights, s->start - first,
+    return memory_give(task_cap(t, b->own_ram), task, first, size, s->rights, s->start - first,
                        (const void *)(m->start + s->file_offset), s->file_size);
 }
 
 static void image_map(const struct build *b, const struct elf_image *image, const struct module *m)
 {
     for (unsigned i = 0; i < image->count; i++)
-        check(b, segment_map(b->task, &image->segments[i], m), "cannot map the image");
+        check(b, segment_map(b, &image->segments[i], m), "cannot map the image");
 }
 
 static void env_make(struct build *b)
 {
     l4_addr_t page;
 
-    check(b, memory_alloc(task_cap(b->task, SLOT_RAM), L4_PAGESHIFT, &page),
+    check(b, memory_alloc(task_cap(b->task, b->own_ram), L4_PAGESHIFT, &page),
           "no memory for the environment page");
     b->env = (quire_env_page *)page;
     env_start(b->env, b->task);
@@ -315,6 +318,38 @@ static void modules_map(const struct build *b)
     }
 }
 
+/* One life of a manager. Of one that is restarted the image has an account of its own, so that it
+ * can be made anew while the manager's memory stays. */
+static void manager_build(struct build *b, l4_cap_idx_t supervisor)
+{
+    struct task *t = b->task;
+    l4_umword_t own = private_size(&b->image) + L4_PAGESIZE;
+
+    if (!t->script->restarts) {
+        t->quota = ram_account(b, &t->script->quota, own, SLOT_RAM) - own;
+        b->own_ram = SLOT_RAM;
+    } else {
+        struct script_amount again = {.value = t->quota};
+        bool known = t->lives > 0;
+
+        ram_account(b, NULL, own, SLOT_OWN_RAM);
+        b->own_ram = SLOT_OWN_RAM;
+        if (!known || !t->script->keep)
+            t->quota = ram_account(b, known ? &again : &t->script->quota, 0, SLOT_RAM);
+    }
+    check(b, task_create(t, supervisor), "cannot create the task");
+    env_make(b);
+    named_caps(b);
+    image_map(b, &b->image, &t->module);
+    if (t->script->modules)
+        modules_map(b);
+    env_map(b, l4re_kip());
+    t->entry = b->image.entry;
+    t->stack = 0;
+    t->lives++;
+    check(b, task_start(t), "cannot start");
+}
+
 void load_manager(struct task *t, l4_cap_idx_t supervisor)
 {
     struct build b = {.task = t, .script = t->script};
@@ -322,25 +357,32 @@ void load_manager(struct task *t, l4_cap_idx_t supervisor)
     task_set_state(t, TASK_LOADING);
     file_find(&b, t->script->file, &t->module);
     file_check(&b, &t->module, MANAGER_LOW, MANAGER_HIGH, &b.image);
-    t->quota = ram_account(&b, &t->script->quota, private_size(&b.image) + L4_PAGESIZE, SLOT_RAM) -
-               private_size(&b.image) - L4_PAGESIZE;
-    check(&b, task_create(t, supervisor), "cannot create the task");
-    env_make(&b);
-    named_caps(&b);
-    image_map(&b, &b.image, &t->module);
-    if (t->script->modules)
-        modules_map(&b);
-    env_map(&b, l4re_kip());
-    t->entry = b.image.entry;
-    t->stack = 0;
-    check(&b, task_start(t), "cannot start");
+    manager_build(&b, supervisor);
     say("roottask: %s: manager with %lu KiB of memory", t->script->name, t->quota >> 10);
+}
+
+long load_manager_again(struct task *t, l4_cap_idx_t supervisor)
+{
+    struct build b = {.task = t, .script = t->script, .may_fail = true};
+
+    task_set_state(t, TASK_LOADING);
+    task_forget(t);
+    t->quota_given = 0;
+    if (__builtin_setjmp(b.unwind)) {
+        t->lives = t->script->restarts + 1;
+        task_kill(t);
+        return -L4_ENOMEM;
+    }
+    file_check(&b, &t->module, MANAGER_LOW, MANAGER_HIGH, &b.image);
+    manager_build(&b, supervisor);
+    return 0;
 }
 
 static void program_build(struct build *b, l4_cap_idx_t supervisor)
 {
     struct task *t = b->task;
 
+    b->own_ram = SLOT_RAM;
     file_find(b, t->script->file, &t->module);
     file_find(b, rm_file, &b->rm_module);
     file_check(b, &t->module, QUIRE_NULL_GUARD, QUIRE_RM_ADDR, &b->image);

@@ -152,7 +152,7 @@ static void start_programs(void)
 static void reap(void)
 {
     for (unsigned i = 0; i < script.count; i++)
-        if (task_state(&tasks[i]) == TASK_DEAD)
+        if (task_state(&tasks[i]) == TASK_DEAD && !task_restarts(&tasks[i]))
             task_release(&tasks[i]);
 }
 
@@ -188,6 +188,7 @@ int main(void)
     read_script();
     supervisor = super_start();
     starter_create(supervisor);
+    keeper_start(supervisor);
     load_all(supervisor);
     start_programs();
     serve();

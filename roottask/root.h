@@ -7,7 +7,9 @@
  *
  *   FREE --loader--> LOADING --loader--> RUNNING --supervisor--> DEAD --loader--> GONE
  *
- * A program of the kind `later` goes from GONE to LOADING again.
+ * A program of the kind `later` goes from GONE to LOADING again. A manager that is restarted goes
+ * from DEAD to LOADING and RUNNING, all three by the keeper (keeper.c), who may also end one that
+ * does not answer: whoever ends a task has claimed it first.
  */
 #pragma once
 
@@ -82,7 +84,7 @@ long service_open(l4_cap_idx_t manager, const char *name, l4_cap_idx_t target);
 
 /* ---- tasks; tasks.c ---- */
 
-enum task_state { TASK_FREE, TASK_LOADING, TASK_RUNNING, TASK_DEAD, TASK_GONE };
+enum task_state { TASK_FREE, TASK_LOADING, TASK_RUNNING, TASK_ENDING, TASK_DEAD, TASK_GONE };
 
 /* Capabilities that belong to a task record, in its block of slots. */
 enum task_slot {
@@ -93,10 +95,12 @@ enum task_slot {
     SLOT_RM_THREAD, /* programs only */
     SLOT_GATE,      /* the manager's or the region manager's own gate */
     SLOT_PARENT,    /* to our supervisor */
+    SLOT_KEEPER,    /* manager that is restarted: factory of the gates that outlive it */
     SLOT_OBJECTS_ORDER = 3,
     /* things that servers gave for the task: the loader gives them back */
     SLOT_RAM = 8,  /* account at sigma0: manager's memory, or a program's region manager */
-    SLOT_OWN_RAM,  /* program with caps=sigma0: its own account there */
+    SLOT_OWN_RAM,  /* program with caps=sigma0: its own account there; manager that is restarted:
+                    * the account of its image */
     SLOT_MEM,      /* account at the program's memory manager */
     SLOT_FILE,     /* dataspace of the program file */
     SLOT_STACK,    /* dataspace of the stack */
@@ -113,6 +117,7 @@ struct task {
     l4_addr_t entry;         /* of the image; for a program: of its region manager */
     l4_addr_t stack;         /* first stack pointer; 0: the image brings its own */
     int status;              /* exit status, once it is DEAD */
+    unsigned lives;          /* manager: how often it was started */
 };
 
 extern struct task tasks[SCRIPT_TASKS_MAX];
@@ -132,8 +137,17 @@ long task_create(struct task *t, l4_cap_idx_t supervisor);
 long task_give(const struct task *t, l4_cap_idx_t from, l4_cap_idx_t to, unsigned rights);
 /* Start the first thread: a manager's main, or a program's region manager. */
 long task_start(struct task *t);
-/* Stop and delete; nothing of the task runs afterwards. For the supervisor. */
+/* True for one caller only: a running task is his to end. */
+bool task_claim(struct task *t);
+/*
+ * Stop and delete; nothing of the task runs afterwards. For who has claimed it. Of a manager that
+ * begins again (task_restarts) the gates stay, without a thread.
+ */
 void task_kill(struct task *t);
+/* Is it a manager that has another life? */
+bool task_restarts(const struct task *t);
+/* Give back what sigma0 holds for a life of a manager that is restarted. For the keeper. */
+void task_forget(struct task *t);
 /* Give back what servers hold for a dead task. For the loader. */
 void task_release(struct task *t);
 
@@ -141,6 +155,8 @@ void task_release(struct task *t);
 
 /* Build a task from its script record, or fatal(). Managers run afterwards, programs wait. */
 void load_manager(struct task *t, l4_cap_idx_t supervisor);
+/* A manager's next life. Negative: the reason is on the log, and nothing is left of it. */
+long load_manager_again(struct task *t, l4_cap_idx_t supervisor);
 /*
  * A program of the kind `later` may fail: the reason is on the log, the result is negative, and
  * nothing is left of it.
@@ -156,7 +172,28 @@ bool starter_label(l4_umword_t label);
 /* Answer a request in the UTCB; the label of the reply, whose words are in *words. */
 long starter_request(l4_msgtag_t tag, unsigned *words);
 
+/* ---- gates that outlive their manager; gates.c ---- */
+
+/* A message of the PARENT protocol about them, in the UTCB, is answered with *reply. */
+long gates_request(struct task *t, unsigned op, unsigned words, l4_msgtag_t *reply);
+/* None of the task's are left. */
+void gates_drop(const struct task *t);
+
+/* ---- managers that are restarted; keeper.c ---- */
+
+/* Start the keeper's thread. */
+void keeper_start(l4_cap_idx_t supervisor);
+/* A manager has ended. */
+void keeper_wake(void);
+
 /* ---- supervision; super.c ---- */
+
+/* Another thread of this task, with UTCB number `n`. */
+l4_cap_idx_t super_thread(unsigned slot, unsigned n, void (*main)(void), char *stack,
+                          l4_cap_idx_t handler);
+enum { SUPER_STACK_SIZE = 16 << 10 };
+/* Who hears of exceptions of our own threads. */
+l4_cap_idx_t super_watch(void);
 
 /* Start the supervisor's thread; the capability for gates to it. */
 l4_cap_idx_t super_start(void);

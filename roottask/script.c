@@ -185,14 +185,16 @@ static int amount(struct parser *p, const char *key, const char *text, bool perc
     return 0;
 }
 
-static int set_prio(struct parser *p, const char *value)
+/* A plain number between 1 and `max`. */
+static int number(struct parser *p, const char *key, const char *value, l4_umword_t max,
+                  const char *what, unsigned *out)
 {
     const char *s = value;
     l4_umword_t v;
 
-    if (!digits(&s, SCRIPT_PRIO_MAX, &v) || *s || v == 0)
-        return fail_rest(p, "prio", value, " is not a priority between 1 and 253");
-    p->task->prio = (unsigned)v;
+    if (!digits(&s, max, &v) || *s || v == 0)
+        return fail_rest(p, key, value, what);
+    *out = (unsigned)v;
     return 0;
 }
 
@@ -286,15 +288,21 @@ static int set_caps(struct parser *p, const char *value)
 
 /* ---- keys ---- */
 
-enum key { KEY_FILE, KEY_PRIO, KEY_QUOTA, KEY_KMEM, KEY_MEM, KEY_RAM, KEY_CAPS, KEY_NUM };
+enum key {
+    KEY_FILE, KEY_PRIO, KEY_QUOTA, KEY_KMEM, KEY_MEM, KEY_RAM, KEY_CAPS, KEY_RESTART,
+    KEY_DEADLINE, KEY_NUM
+};
 
 static const struct {
     const char *name;
     bool manager_has;
+    bool program_has;
 } keys[KEY_NUM] = {
-    [KEY_FILE] = {"file", true},   [KEY_PRIO] = {"prio", true}, [KEY_QUOTA] = {"quota", true},
-    [KEY_KMEM] = {"kmem", true},   [KEY_MEM] = {"mem", false},  [KEY_RAM] = {"ram", false},
-    [KEY_CAPS] = {"caps", true},
+    [KEY_FILE] = {"file", true, true},        [KEY_PRIO] = {"prio", true, true},
+    [KEY_QUOTA] = {"quota", true, true},      [KEY_KMEM] = {"kmem", true, true},
+    [KEY_MEM] = {"mem", false, true},         [KEY_RAM] = {"ram", false, true},
+    [KEY_CAPS] = {"caps", true, true},        [KEY_RESTART] = {"restart", true, false},
+    [KEY_DEADLINE] = {"deadline", true, false},
 };
 
 static int key_set(struct parser *p, enum key key, const char *value)
@@ -307,7 +315,8 @@ static int key_set(struct parser *p, enum key key, const char *value)
     case KEY_FILE:
         return name_copy(p, t->file, sizeof(t->file), value, "file");
     case KEY_PRIO:
-        return set_prio(p, value);
+        return number(p, "prio", value, SCRIPT_PRIO_MAX,
+                      " is not a priority between 1 and 253", &t->prio);
     case KEY_QUOTA:
         return amount(p, "quota", value, true, &t->quota);
     case KEY_KMEM:
@@ -322,6 +331,12 @@ static int key_set(struct parser *p, enum key key, const char *value)
         return amount(p, "ram", value, true, &t->ram);
     case KEY_CAPS:
         return set_caps(p, value);
+    case KEY_RESTART:
+        return number(p, "restart", value, SCRIPT_RESTARTS_MAX,
+                      " is not a number between 1 and 1000000", &t->restarts);
+    case KEY_DEADLINE:
+        return number(p, "deadline", value, SCRIPT_DEADLINE_MAX,
+                      " is not a number of milliseconds between 1 and 60000", &t->deadline);
     default:
         return fail(p, "unknown key", value);
     }
@@ -338,6 +353,8 @@ static int key_value(struct parser *p, char *equals, unsigned *seen)
             continue;
         if (p->task->kind == SCRIPT_MANAGER && !keys[k].manager_has)
             return fail_rest(p, "a manager has no key", name, NULL);
+        if (p->task->kind == SCRIPT_PROGRAM && !keys[k].program_has)
+            return fail_rest(p, "a program has no key", name, NULL);
         if (*seen & 1u << k)
             return fail_rest(p, "key", name, " is given twice");
         *seen |= 1u << k;
@@ -365,6 +382,10 @@ static int flag_word(struct parser *p)
     }
     if (strcmp(p->word, "modules") == 0 && t->kind == SCRIPT_MANAGER) {
         t->modules = true;
+        return 0;
+    }
+    if (strcmp(p->word, "keep") == 0 && t->kind == SCRIPT_MANAGER) {
+        t->keep = true;
         return 0;
     }
     return fail_rest(p, "word", p->word, " is neither key=value nor known here");
@@ -457,6 +478,10 @@ static int statement_check(struct parser *p)
     if (t->kind == SCRIPT_MANAGER) {
         if (strcmp(t->name, "rom") == 0)
             t->modules = true;
+        if (!t->restarts && (t->deadline || t->keep))
+            return fail_rest(p, "manager", t->name, ": deadline= and keep belong to restart=");
+        if (t->restarts && !t->deadline)
+            t->deadline = SCRIPT_DEADLINE_DEFAULT;
         return 0;
     }
     if (t->main && t->later)

@@ -19,6 +19,9 @@ enum {
     SCRIPT_CAPS_MAX = 12,     /* named capabilities of one task */
     SCRIPT_ARGS_SIZE = QUIRE_ENV_ARGS_SIZE - SCRIPT_NAME_SIZE, /* argv[0] is the task's name */
     SCRIPT_TEXT_MAX = 64 << 10, /* a longer file is not a boot script */
+    SCRIPT_RESTARTS_MAX = 1000000,   /* somebody should have a look by then */
+    SCRIPT_DEADLINE_MAX = 60000,     /* milliseconds */
+    SCRIPT_DEADLINE_DEFAULT = 1000,
     SCRIPT_PRIO_MAX = 253,    /* its region manager runs one above, the root task at 255 */
 };
 
@@ -56,6 +59,9 @@ struct script_task {
     unsigned prio;
     unsigned mem;     /* program: index of the manager that gives anonymous memory */
     unsigned rom;     /* program: index of the manager that serves the modules */
+    unsigned restarts; /* manager: how often it begins again after its end */
+    unsigned deadline; /* with restarts: milliseconds without an answer that count as an end */
+    bool keep;         /* with restarts: its memory at sigma0 outlives it */
     bool modules;     /* manager: gets the boot modules and their table */
     bool main;        /* program: its exit status is the machine's */
     bool later;       /* program: waits for a holder of the starter's capability */

@@ -28,7 +28,7 @@
 #include <string.h>
 
 enum {
-    STACK_SIZE = 16 << 10,
+    STACK_SIZE = SUPER_STACK_SIZE,
     PRIORITY = 255,
     STATUS_FAULT = 255,
     SUPER_SLOT = 32,
@@ -115,12 +115,25 @@ static void wake_loader(void)
     l4_ipc_send(L4_BASE_THREAD_CAP, l4_utcb(), l4_msgtag(0, 0, 0, 0), L4_IPC_BOTH_TIMEOUT_0);
 }
 
+static void manager_ended(const struct task *t)
+{
+    if (!task_restarts(t)) {
+        say("roottask: manager %s has ended: its clients will fail", t->script->name);
+        return;
+    }
+    say("roottask: manager %s has ended and begins again (%u of %u)", t->script->name, t->lives,
+        t->script->restarts);
+    keeper_wake();
+}
+
 static void task_ended(struct task *t, int status)
 {
+    if (!task_claim(t))
+        return;
     t->status = status;
     task_kill(t);
     if (t->script->kind == SCRIPT_MANAGER)
-        say("roottask: manager %s has ended: its clients will fail", t->script->name);
+        manager_ended(t);
     else
         say("roottask: %s ended with status %d", t->script->name, status);
     if (t->script->main && !interactive)
@@ -130,14 +143,29 @@ static void task_ended(struct task *t, int status)
     wake_loader();
 }
 
-/* True: reply with *label. False: the sender is gone. */
-static bool parent_signal(struct task *t, unsigned words, const l4_umword_t *mr, long *label)
+/* A reply without words. */
+static void reply_set(l4_msgtag_t *reply, long label)
+{
+    *reply = l4_msgtag(label, 0, 0, 0);
+}
+
+/* True: send *reply. False: the sender is gone. */
+static bool parent_signal(struct task *t, unsigned words, const l4_umword_t *mr,
+                          l4_msgtag_t *reply)
 {
     l4_umword_t signal = mr[1];
     l4_umword_t value = mr[2];
+    unsigned op = mr[0] & 0xffff;
+    long err;
 
-    *label = words < 3 ? -L4_EMSGTOOSHORT : -L4_ENOSYS;
-    if (words < 3 || (mr[0] & 0xffff) != L4RE_PARENT_SIGNAL_OP)
+    if (words > 0 && op != L4RE_PARENT_SIGNAL_OP) {
+        err = gates_request(t, op, words, reply);
+        if (err < 0)
+            reply_set(reply, err);
+        return true;
+    }
+    reply_set(reply, words < 3 ? -L4_EMSGTOOSHORT : -L4_ENOSYS);
+    if (words < 3)
         return true;
     switch (signal) {
     case L4RE_SIG_EXIT:
@@ -151,18 +179,18 @@ static bool parent_signal(struct task *t, unsigned words, const l4_umword_t *mr,
     }
 }
 
-static bool handle(struct task *t, l4_msgtag_t tag, l4_utcb_t *u, long *label)
+static bool handle(struct task *t, l4_msgtag_t tag, l4_utcb_t *u, l4_msgtag_t *reply)
 {
     l4_exc_regs_t regs;
 
     switch (l4_msgtag_label(tag)) {
     case L4RE_PROTO_PARENT:
-        return parent_signal(t, l4_msgtag_words(tag), u->msg.mr, label);
+        return parent_signal(t, l4_msgtag_words(tag), u->msg.mr, reply);
     case L4_PROTO_PAGE_FAULT:
-        *label = -L4_EFAULT;
+        reply_set(reply, -L4_EFAULT);
         return true;
     case L4_PROTO_EXCEPTION:
-        *label = -L4_EMSGTOOSHORT;
+        reply_set(reply, -L4_EMSGTOOSHORT);
         if (l4_msgtag_words(tag) < L4_UTCB_EXCEPTION_REGS_SIZE)
             return true; /* not from the kernel */
         memcpy(&regs, u->msg.mr, sizeof(regs)); /* printing overwrites the message */
@@ -170,7 +198,7 @@ static bool handle(struct task *t, l4_msgtag_t tag, l4_utcb_t *u, long *label)
         task_ended(t, STATUS_FAULT);
         return false;
     default:
-        *label = -L4_EBADPROTO;
+        reply_set(reply, -L4_EBADPROTO);
         return true;
     }
 }
@@ -179,8 +207,7 @@ static void super_main(void)
 {
     l4_utcb_t *u = l4_utcb();
     l4_umword_t from = 0;
-    l4_msgtag_t tag;
-    long label = 0;
+    l4_msgtag_t tag, reply;
     bool answer = false;
 
     for (;;) {
@@ -189,15 +216,15 @@ static void super_main(void)
         u->buf.bdr = 0;
         u->buf.br[0] = 0;
         if (answer)
-            tag = l4_ipc_reply_and_wait(u, l4_msgtag(label, 0, 0, 0), &from, L4_IPC_NEVER);
+            tag = l4_ipc_reply_and_wait(u, reply, &from, L4_IPC_NEVER);
         else
             tag = l4_ipc_wait(u, &from, L4_IPC_NEVER);
         answer = false;
         if (l4_msgtag_has_error(tag))
             continue;
         t = task_from_label(from & ~(l4_umword_t)LABEL_RIGHTS);
-        label = -L4_ENOENT;
-        answer = !t || task_state(t) != TASK_RUNNING || handle(t, tag, u, &label);
+        reply_set(&reply, -L4_ENOENT);
+        answer = !t || task_state(t) != TASK_RUNNING || handle(t, tag, u, &reply);
     }
 }
 
@@ -220,8 +247,8 @@ static void watch_main(void)
 }
 
 /* Thread number `n` of this task, running main(); its exceptions go to `handler`. */
-static l4_cap_idx_t thread_start(unsigned slot, unsigned n, void (*main)(void), char *stack,
-                                 l4_cap_idx_t handler)
+l4_cap_idx_t super_thread(unsigned slot, unsigned n, void (*main)(void), char *stack,
+                          l4_cap_idx_t handler)
 {
     l4_cap_idx_t thread = (l4_cap_idx_t)slot << L4_CAP_SHIFT;
     l4_sched_param_t param = l4_sched_param(PRIORITY, 0);
@@ -244,9 +271,13 @@ static l4_cap_idx_t thread_start(unsigned slot, unsigned n, void (*main)(void), 
     return thread;
 }
 
+l4_cap_idx_t super_watch(void)
+{
+    return (l4_cap_idx_t)WATCH_SLOT << L4_CAP_SHIFT;
+}
+
 l4_cap_idx_t super_start(void)
 {
-    l4_cap_idx_t watch = thread_start(WATCH_SLOT, 2, watch_main, watch_stack, L4_INVALID_CAP);
-
-    return thread_start(SUPER_SLOT, 1, super_main, super_stack, watch);
+    super_thread(WATCH_SLOT, 2, watch_main, watch_stack, L4_INVALID_CAP);
+    return super_thread(SUPER_SLOT, 1, super_main, super_stack, super_watch());
 }

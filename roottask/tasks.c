@@ -15,6 +15,7 @@
 #include <abi/errors.h>
 #include <l4/sys/debugger.h>
 #include <l4/sys/factory.h>
+#include <l4/sys/rcv_endpoint.h>
 #include <l4/sys/scheduler.h>
 #include <l4/sys/task.h>
 #include <l4/sys/thread.h>
@@ -23,6 +24,7 @@ enum {
     FIRST_BLOCK = 64, /* slot; aligned to the block */
     FIRST_LABEL = 0x1000,
     LABEL_STEP = 16,
+    KEEPER_LIMIT = 128 << 10, /* kernel memory for gates that outlive a manager */
     SERVER_LABEL = 0x100, /* what a manager or region manager sees on its own gate */
 };
 
@@ -85,6 +87,25 @@ static long thread_make(struct task *t, unsigned slot, unsigned n, l4_cap_idx_t 
     return l4_error(l4_thread_control_commit(thread));
 }
 
+/*
+ * The gate that clients know. One that outlives the manager is paid for by a factory that does so,
+ * too, and is bound again in the next life: who has waited at it goes on.
+ */
+static long gate_make(struct task *t, unsigned server)
+{
+    l4_cap_idx_t thread = task_cap(t, server), keeper = task_cap(t, SLOT_KEEPER);
+    l4_cap_idx_t gate = task_cap(t, SLOT_GATE);
+    long err;
+
+    if (!t->script->restarts)
+        return l4_error(l4_factory_create_gate(task_cap(t, SLOT_FACTORY), gate, thread,
+                                               SERVER_LABEL));
+    if (t->lives)
+        return l4_error(l4_rcv_ep_bind_thread(gate, thread, SERVER_LABEL));
+    err = l4_error(l4_factory_create_factory(L4_BASE_FACTORY_CAP, keeper, KEEPER_LIMIT));
+    return err < 0 ? err : l4_error(l4_factory_create_gate(keeper, gate, thread, SERVER_LABEL));
+}
+
 static long objects_make(struct task *t, l4_cap_idx_t supervisor)
 {
     l4_cap_idx_t factory = task_cap(t, SLOT_FACTORY);
@@ -103,8 +124,7 @@ static long objects_make(struct task *t, l4_cap_idx_t supervisor)
         return err;
     if ((err = thread_make(t, server, 0, QUIRE_PARENT_CAP)) < 0)
         return err;
-    return l4_error(
-        l4_factory_create_gate(factory, task_cap(t, SLOT_GATE), task_cap(t, server), SERVER_LABEL));
+    return gate_make(t, server);
 }
 
 /* The fixed slots of abi/types.h and abi/env.h. */
@@ -180,10 +200,39 @@ static void slots_drop(const struct task *t, unsigned slot, unsigned order)
                   l4_obj_fpage(task_cap(t, slot), order, L4_CAP_FPAGE_RWSD), L4_FP_DELETE_OBJ);
 }
 
+bool task_claim(struct task *t)
+{
+    int running = TASK_RUNNING;
+
+    return __atomic_compare_exchange_n(&t->state, &running, TASK_ENDING, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
+bool task_restarts(const struct task *t)
+{
+    return t->script && t->script->restarts >= t->lives && t->lives;
+}
+
 void task_kill(struct task *t)
 {
-    slots_drop(t, SLOT_TASK, SLOT_OBJECTS_ORDER);
+    if (task_restarts(t)) {
+        slots_drop(t, SLOT_TASK, 2); /* task, factory, threads */
+        slots_drop(t, SLOT_PARENT, 0);
+    } else {
+        slots_drop(t, SLOT_TASK, SLOT_OBJECTS_ORDER);
+        gates_drop(t);
+    }
     task_set_state(t, TASK_DEAD);
+}
+
+void task_forget(struct task *t)
+{
+    memory_account_release(task_cap(t, SLOT_OWN_RAM));
+    slots_drop(t, SLOT_OWN_RAM, 0);
+    if (t->script->keep)
+        return;
+    memory_account_release(task_cap(t, SLOT_RAM));
+    slots_drop(t, SLOT_RAM, 0);
 }
 
 void task_release(struct task *t)
@@ -195,7 +244,7 @@ void task_release(struct task *t)
         if (service_account_release(task_cap(t, SLOT_MEM)) >= 0)
             tasks[s->mem].quota_given -= t->quota;
     }
-    if (s->kind == SCRIPT_PROGRAM && s->ram.value)
+    if (s->ram.value || s->restarts)
         memory_account_release(task_cap(t, SLOT_OWN_RAM));
     memory_account_release(task_cap(t, SLOT_RAM));
     slots_drop(t, SLOT_RAM, 3);

@@ -81,6 +81,18 @@ static void a_program_that_starts_later_is_never_main(void)
     assert(parse(alone, sizeof(alone) - 1) == -L4_EINVAL && error.line == 0);
 }
 
+static void a_manager_may_begin_again(void)
+{
+    static const char text[] = MANAGERS "manager a file=a quota=1M restart=7\n"
+                                        "manager b file=b quota=1M deadline=5 keep restart=1\n"
+                                        "program c file=c.elf quota=1M\n";
+
+    assert(parse(text, sizeof(text) - 1) == 0);
+    assert(s.tasks[2].restarts == 7 && s.tasks[2].deadline == SCRIPT_DEADLINE_DEFAULT);
+    assert(!s.tasks[2].keep && s.tasks[3].keep);
+    assert(s.tasks[3].restarts == 1 && s.tasks[3].deadline == 5 && !s.tasks[1].deadline);
+}
+
 /* Each line, put behind the managers, gives this error in line 3. */
 static const struct {
     const char *line;
@@ -110,6 +122,16 @@ static const struct {
     {"manager a main", "word 'main' is neither key=value nor known here"},
     {"manager a -- x", "word '--' is neither key=value nor known here"},
     {"program a fast", "word 'fast' is neither key=value nor known here"},
+    {"program a restart=3", "a program has no key 'restart'"},
+    {"program a keep", "word 'keep' is neither key=value nor known here"},
+    {"manager a restart=0", "restart '0' is not a number between 1 and 1000000"},
+    {"manager a restart=1000001", "restart '1000001' is not a number between 1 and 1000000"},
+    {"manager a restart=2x", "restart '2x' is not a number between 1 and 1000000"},
+    {"manager a deadline=60001",
+     "deadline '60001' is not a number of milliseconds between 1 and 60000"},
+    {"manager a file=a quota=1M deadline=5",
+     "manager 'a': deadline= and keep belong to restart="},
+    {"manager a file=a quota=1M keep", "manager 'a': deadline= and keep belong to restart="},
     {"program a prio=0", "prio '0' is not a priority between 1 and 253"},
     {"program a prio=254", "prio '254' is not a priority between 1 and 253"},
     {"program a prio=1x", "prio '1x' is not a priority between 1 and 253"},
@@ -287,6 +309,7 @@ int main(void)
     accepts_the_sample();
     the_last_program_is_main_unless_said_otherwise();
     a_program_that_starts_later_is_never_main();
+    a_manager_may_begin_again();
     every_mistake_has_its_sentence();
     mistakes_of_the_whole();
     every_limit_is_crossed();

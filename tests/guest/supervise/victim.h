@@ -1,0 +1,14 @@
+/*
+ * supervise/victim.h - what victim.elf does for its clients
+ *
+ * At its gate (label PROTO_VICTIM): MR0 = op.
+ *   OPEN  MR1 a word     answer: MR0 its number, item: a gate that outlives this life
+ *   DIE   MR1 how        no answer
+ *   LIFE  -              MR0 messages answered in this life, MR1 gates found at its begin
+ * At an opened gate: any message, answer: MR0 the word.
+ */
+#pragma once
+
+enum { PROTO_VICTIM = 0x6000 };
+enum victim_op { VICTIM_OPEN, VICTIM_DIE, VICTIM_LIFE };
+enum victim_end { END_FAULT, END_EXIT, END_HANG, END_KINDS };
