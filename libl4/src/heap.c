@@ -13,7 +13,7 @@
 
 #include "heap.h"
 
-enum { HEADER = 64, GRAIN = 16, SPAN_MIN = 4 * HEAP_RUN, SPAN_MAX = 64 * HEAP_RUN, PAGE = 4096 };
+enum { HEADER = 64, GRAIN = 16, SPAN_MAX = 64 * HEAP_RUN, PAGE = 4096 };
 enum { MAGIC_RUN = 0x6e757251, MAGIC_LARGE = 0x67724c51 };
 
 struct heap_run {
@@ -82,6 +82,16 @@ static int run_full(const struct heap_run *r)
 }
 
 /* 64 KiB that belong to no class. */
+/* An eighth of what the heap has: a single run at first, which the source may have at hand. */
+static size_t span_size(const struct heap *h)
+{
+    size_t size = HEAP_RUN;
+
+    while (size < SPAN_MAX && size <= h->bytes_from_source / 16)
+        size *= 2;
+    return size;
+}
+
 static struct heap_run *run_get(struct heap *h)
 {
     struct heap_run *r = h->empty;
@@ -92,7 +102,7 @@ static struct heap_run *run_get(struct heap *h)
         return r;
     }
     if (h->span == h->span_end) {
-        size_t size = h->span_size ? h->span_size : SPAN_MIN;
+        size_t size = span_size(h);
         char *span = h->source->get(size, &handle);
 
         if (!span && size > HEAP_RUN) {
@@ -103,7 +113,6 @@ static struct heap_run *run_get(struct heap *h)
             return NULL;
         h->span = span;
         h->span_end = span + size;
-        h->span_size = size < SPAN_MAX ? 2 * size : size;
         h->bytes_from_source += size;
     }
     r = (struct heap_run *)h->span;

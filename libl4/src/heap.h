@@ -22,7 +22,6 @@ struct heap {
     struct heap_run *partial[HEAP_CLASSES]; /* runs with a free block */
     struct heap_run *empty;                 /* runs without blocks, of no class */
     char *span, *span_end;                  /* the rest of the last span */
-    size_t span_size;                       /* of the next one */
     /* statistics */
     size_t bytes_from_source;
     size_t blocks;

@@ -1,49 +1,32 @@
 /*
- * malloc.c - the C library's heap: heap.c on dataspaces of the task's memory allocator
+ * malloc.c - the C library's heap: heap.c on the pages of pages.c
  *
- * A span is a dataspace of its own, attached where the region manager finds room. Its pages come
- * when they are touched.
+ * Its pages come when they are touched.
  */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/rm.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
+#include <l4/sys/err.h>
 #include <l4/sys/kdebug.h>
+#include <l4/util/ram.h>
 
 #include "heap.h"
 #include "lock.h"
 
-enum { RUN_ORDER = 16, GRAIN = 16 };
+enum { GRAIN = 16 };
 
 static void *span_get(size_t size, unsigned long *handle)
 {
-    l4_cap_idx_t ds = l4re_util_cap_alloc();
-    void *base = NULL;
-
-    if (l4_is_invalid_cap(ds))
-        return NULL;
-    if (l4re_ma_alloc((long)size, ds, 0) < 0) {
-        l4re_util_cap_free(ds);
-        return NULL;
-    }
-    if (l4re_rm_attach(&base, size, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0, RUN_ORDER) < 0) {
-        l4re_util_cap_free_um(ds);
-        return NULL;
-    }
-    *handle = ds;
-    return base;
+    *handle = 0;
+    return l4_ram_alloc(size, HEAP_RUN);
 }
 
 static void span_put(void *base, size_t size, unsigned long handle)
 {
-    (void)size;
-    l4re_rm_detach(base);
-    l4re_util_cap_free_um(handle);
+    (void)handle;
+    l4_ram_free(base, size);
 }
 
 static const struct heap_source spans = {span_get, span_put};

@@ -55,21 +55,37 @@ static long calls_start(void)
     return l4re_rm_set_foreign((l4_addr_t)linux_entry, (l4_addr_t)linux_copy_at);
 }
 
+/* Arguments of the form NAME=value that stand before all others are the environment, as in sh. */
+static bool is_variable(const char *word)
+{
+    const char *s = word;
+
+    while ((*s >= 'A' && *s <= 'Z') || *s == '_' || (s > word && *s >= '0' && *s <= '9'))
+        s++;
+    return s > word && *s == '=';
+}
+
 void l4_program_start(int argc, char **argv)
 {
     static l4_umword_t vector[WORDS];
     l4_umword_t *w = vector;
+    int variables = 0;
 
     if (calls_start() < 0) {
         outstring("start: nobody serves the C library's system calls\n");
         l4_program_end(NO_START_STATUS);
     }
-    *w++ = (l4_umword_t)argc;
+    while (1 + variables < argc && is_variable(argv[1 + variables]))
+        variables++;
+    *w++ = (l4_umword_t)(argc - variables);
     for (int i = 0; i < argc; i++)
-        *w++ = (l4_umword_t)argv[i];
+        if (i == 0 || i > variables)
+            *w++ = (l4_umword_t)argv[i];
     *w++ = 0; /* end of argv */
-    *w++ = 0; /* end of an empty environment */
+    for (int i = 1; i <= variables; i++)
+        *w++ = (l4_umword_t)argv[i];
+    *w++ = 0; /* end of the environment */
     auxiliary_put(w);
-    __libc_start_main(main, argc, (char **)&vector[1], NULL, NULL, NULL);
+    __libc_start_main(main, argc - variables, (char **)&vector[1], NULL, NULL, NULL);
     __builtin_unreachable();
 }

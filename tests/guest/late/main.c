@@ -1,0 +1,145 @@
+/*
+ * late/main.c - pages of the program first, the memory allocator late: what that saves
+ */
+#include "tap.h"
+
+#include <abi/stats.h>
+#include <l4/re/c/starter.h>
+#include <l4/re/c/stats.h>
+#include <l4/re/env.h>
+#include <l4/sys/consts.h>
+#include <l4/sys/debugger.h>
+#include <l4/sys/err.h>
+#include <l4/util/ram.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROGRAMS = 50, WRONG = 255 };
+
+static l4_ram_stats_t stats(void)
+{
+    l4_ram_stats_t s;
+
+    l4_ram_stats(&s);
+    return s;
+}
+
+static long frames_of_all(void)
+{
+    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
+
+    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_TOTALS_OP, 0, words, L4RE_DS_STATS_NUM);
+    return (long)words[L4RE_DS_STATS_FRAMES];
+}
+
+static l4_umword_t kernel_memory(void)
+{
+    l4_umword_t counters[L4_DBG_CNT_NUM] = {0};
+
+    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_INVALID_CAP, counters);
+    return counters[L4_DBG_CNT_KMEM_USED];
+}
+
+/* ---------------------------------------------------------------- the pool */
+
+static bool zero(const char *page, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (page[i] != 0)
+            return false;
+    return true;
+}
+
+static void exhaust(void)
+{
+    static char *pages[L4_RAM_POOL_PAGES + 2];
+    unsigned long before = stats().pool_pages, n = L4_RAM_POOL_PAGES - before;
+    int bad = 0;
+
+    for (unsigned long i = 0; i < n; i++) {
+        pages[i] = l4_ram_alloc(1 + i % L4_PAGESIZE, 1);
+        bad += !pages[i] || ((l4_addr_t)pages[i] & (L4_PAGESIZE - 1)) || !zero(pages[i], 4096);
+        memset(pages[i], 1, L4_PAGESIZE);
+    }
+    tap_eq(bad, 0, "requests up to a page get all 256 pages, zeroed");
+    tap_eq((long)stats().service_requests, 0, "and nobody was asked");
+    pages[n] = l4_ram_alloc(1, 1);
+    tap_ok(pages[n] && zero(pages[n], L4_PAGESIZE) && stats().service_requests == 1 &&
+           stats().messages == 4, "one more comes from the allocator, by two calls");
+    tap_eq(l4_ram_free(pages[n], 1), 0, "and goes back there");
+    tap_eq((long)stats().service_bytes, 0, "with all its bytes");
+    for (unsigned long i = 0; i < n; i++)
+        bad += l4_ram_free(pages[i], 1 + i % L4_PAGESIZE) != 0;
+    tap_eq(bad + (long)stats().pool_pages, (long)before, "all pages are free again");
+    pages[0] = l4_ram_alloc(L4_PAGESIZE, 0);
+    tap_ok(zero(pages[0], L4_PAGESIZE), "a page that was used comes zeroed");
+    l4_ram_free(pages[0], L4_PAGESIZE);
+}
+
+static void runs(void)
+{
+    unsigned long asked = stats().service_requests;
+    char *run = l4_ram_alloc(16 * L4_PAGESIZE, 16 * L4_PAGESIZE), *large, *wide;
+
+    tap_ok(run && !((l4_addr_t)run & 0xffff) && stats().service_requests == asked,
+           "a run of 16 pages is the program's own");
+    large = l4_ram_alloc(16 * L4_PAGESIZE + 1, 0);
+    wide = l4_ram_alloc(1, 1 << 20);
+    tap_ok(large && wide && !((l4_addr_t)wide & 0xfffff) && stats().service_requests == asked + 2,
+           "a larger one, or a wider alignment, is the allocator's");
+    tap_eq(l4_ram_free(run, 17 * L4_PAGESIZE), -L4_EINVAL, "more than a run holds is not freed");
+    tap_eq(l4_ram_free(run + 1, 1), -L4_EINVAL, "nor from the middle of a page");
+    tap_eq(l4_ram_free(large, L4_PAGESIZE), -L4_EINVAL, "nor a part of what the allocator gave");
+    tap_eq(l4_ram_free((void *)0x654321000, 1), -L4_EINVAL, "nor what is nobody's");
+    tap_eq(l4_ram_free(run, 16 * L4_PAGESIZE), 0, "a run is freed");
+    tap_eq(l4_ram_free(run, 16 * L4_PAGESIZE), -L4_EINVAL, "but not twice");
+    tap_ok(!l4_ram_free(large, 17 * L4_PAGESIZE) && !l4_ram_free(wide, 1) && !l4_ram_free(NULL, 1),
+           "all is given back");
+    tap_ok(!l4_ram_alloc(0, 0) && !l4_ram_alloc(~0UL, 0) && !l4_ram_alloc(1UL << 63, 0) &&
+           !l4_ram_alloc(1, 3) && !l4_ram_alloc(1, 1UL << 63), "there is no such memory");
+}
+
+/* ---------------------------------------------------------------- fifty programs */
+
+static long starts(const char *program)
+{
+    long sum = 0;
+
+    for (int i = 0; i < PROGRAMS; i++) {
+        long status = l4re_starter_run(l4re_env_get_cap("starter"), program);
+
+        if (status <= 0 || status == WRONG)
+            return -1;
+        sum += status;
+    }
+    return sum;
+}
+
+static void programs(void)
+{
+    long early, late, frames;
+    l4_umword_t kmem;
+
+    starts("early_bytes");
+    kmem = kernel_memory();
+    frames = frames_of_all();
+    early = 4 * starts("early_messages");
+    late = 4 * starts("late_messages");
+    printf("# %d programs: %ld messages early, %ld late\n", PROGRAMS, early, late);
+    tap_ok(late > 0 && early - late >= PROGRAMS * 30, "late switching saves 30 messages a start");
+    early = 4 * starts("early_bytes");
+    late = 4 * starts("late_bytes");
+    printf("# %d programs: %ld KiB early, %ld KiB late\n", PROGRAMS, early, late);
+    tap_ok(late > 0 && late < early, "and memory");
+    tap_eq((long)kernel_memory(), (long)kmem, "kernel memory is as before");
+    tap_eq(frames_of_all(), frames, "frames are as before");
+}
+
+int main(void)
+{
+    exhaust();
+    runs();
+    programs();
+    return tap_done();
+}
