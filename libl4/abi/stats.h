@@ -77,7 +77,11 @@ enum l4re_sigma0_stats {
     X(REJECTED, "of them refused: the fault became an exception")                                  \
     X(REGIONS, "regions, now")                                                                     \
     X(DS_MAPS, "map calls to dataspace managers")                                                  \
-    X(CALLS, "calls of the region manager protocol")
+    X(CALLS, "calls of the region manager protocol")                                               \
+    X(WORKERS, "threads of the region manager")                                                    \
+    X(BUSY, "of them waiting: for a dataspace manager, or with a fault for the handler")           \
+    X(HANDOVERS, "messages that found the serving thread busy and went to another")                \
+    X(WOKEN, "faults that waited for the handler and that an attach served")
 
 enum l4re_rm_stats {
 #define X(name, text) L4RE_RM_STATS_##name,

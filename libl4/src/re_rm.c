@@ -171,3 +171,93 @@ int l4re_rm_set_foreign_srv(l4_cap_idx_t rm, l4_addr_t entry, l4_addr_t copy)
     utcb->msg.mr[2] = copy;
     return l4_error_u(rm_call(rm, utcb, 3, 0), utcb);
 }
+
+/* ---------------------------------------------------------------- lists */
+
+static long list(l4_cap_idx_t rm, unsigned op, l4_addr_t from, l4re_rm_range_t *to, unsigned n)
+{
+    l4_utcb_t *utcb = l4_utcb();
+    const l4_umword_t *mr = utcb->msg.mr;
+    long err;
+
+    utcb->msg.mr[0] = op;
+    utcb->msg.mr[1] = from;
+    err = l4_error_u(rm_call(rm, utcb, 2, 0), utcb);
+    if (err < 0)
+        return err;
+    if (n > mr[0])
+        n = (unsigned)mr[0];
+    for (unsigned i = 0; i < n; i++)
+        to[i] = (l4re_rm_range_t){mr[1 + 3 * i], mr[2 + 3 * i], mr[3 + 3 * i]};
+    return (long)n;
+}
+
+long l4re_rm_get_regions_srv(l4_cap_idx_t rm, l4_addr_t from, l4re_rm_range_t *to, unsigned n)
+{
+    return list(rm, L4RE_RM_GET_REGIONS_OP, from, to, n);
+}
+
+long l4re_rm_get_areas_srv(l4_cap_idx_t rm, l4_addr_t from, l4re_rm_range_t *to, unsigned n)
+{
+    return list(rm, L4RE_RM_GET_AREAS_OP, from, to, n);
+}
+
+long l4re_rm_each_srv(l4_cap_idx_t rm, long (*f)(const l4re_rm_range_t *r, void *arg), void *arg)
+{
+    l4re_rm_range_t some[8];
+    l4_addr_t from = 0;
+    long n, result;
+
+    while ((n = l4re_rm_get_regions_srv(rm, from, some, 8)) > 0) {
+        for (long i = 0; i < n; i++) {
+            result = f(&some[i], arg);
+            if (result)
+                return result;
+        }
+        from = some[n - 1].start + some[n - 1].size;
+    }
+    return n;
+}
+
+/* ---------------------------------------------------------------- the fault handler */
+
+long l4re_rm_set_fault_handler_srv(l4_cap_idx_t rm, l4_cap_idx_t irq)
+{
+    l4_utcb_t *utcb = l4_utcb();
+    unsigned items = l4_is_valid_cap(irq);
+
+    utcb->msg.mr[0] = L4RE_RM_SET_HANDLER_OP;
+    utcb->msg.mr[1] = L4_ITEM_MAP;
+    utcb->msg.mr[2] = l4_obj_fpage(irq, 0, L4_CAP_FPAGE_RWS).raw;
+    return l4_error_u(rm_call(rm, utcb, 1, items), utcb);
+}
+
+long l4re_rm_get_faults_srv(l4_cap_idx_t rm, unsigned long behind, l4re_rm_pending_t *to,
+                            unsigned n)
+{
+    l4_utcb_t *utcb = l4_utcb();
+    const l4_umword_t *mr = utcb->msg.mr;
+    long err;
+
+    utcb->msg.mr[0] = L4RE_RM_GET_FAULTS_OP;
+    utcb->msg.mr[1] = behind;
+    err = l4_error_u(rm_call(rm, utcb, 2, 0), utcb);
+    if (err < 0)
+        return err;
+    if (n > mr[0])
+        n = (unsigned)mr[0];
+    for (unsigned i = 0; i < n; i++, mr += 4)
+        to[i] = (l4re_rm_pending_t){mr[1], mr[2] & ~(l4_umword_t)L4_PF_BITS, mr[2] & L4_PF_BITS,
+                                    mr[3], mr[4]};
+    return (long)n;
+}
+
+long l4re_rm_answer_fault_srv(l4_cap_idx_t rm, unsigned long id, long error)
+{
+    l4_utcb_t *utcb = l4_utcb();
+
+    utcb->msg.mr[0] = L4RE_RM_ANSWER_FAULT_OP;
+    utcb->msg.mr[1] = id;
+    utcb->msg.mr[2] = (l4_umword_t)error;
+    return l4_error_u(rm_call(rm, utcb, 3, 0), utcb);
+}

@@ -60,13 +60,13 @@ static long add_init_region(const quire_init_region *init)
     return err == -L4_EADDRNOTAVAIL ? 0 : err;
 }
 
-static long build_map(l4_utcb_t *utcb)
+static long build_map(void)
 {
     const quire_env_page *env = rm_env();
     long err;
 
     region_map_init(&rm_map, 0, L4_USER_END);
-    rm_memory_start(utcb);
+    rm_memory_start();
     for (unsigned i = 0; i < sizeof(system_areas) / sizeof(system_areas[0]); i++) {
         err = reserve_for_system(system_areas[i].start,
                                  system_areas[i].end - system_areas[i].start,
@@ -97,60 +97,74 @@ static long start_main_thread(void)
 }
 
 /* One message that is no page fault. False: nobody is to be answered. */
-static bool serve(l4_utcb_t *utcb, l4_msgtag_t tag, l4_msgtag_t *answer)
+static bool serve(struct rm_worker *w, l4_msgtag_t tag, l4_msgtag_t *answer)
 {
     switch (l4_msgtag_label(tag)) {
     case L4_PROTO_EXCEPTION:
-        if (foreign_turn(&rm_foreign, l4_utcb_exc_u(utcb))) {
+        if (foreign_turn(&rm_foreign, l4_utcb_exc_u(w->utcb))) {
             *answer = l4_msgtag(0, L4_UTCB_EXCEPTION_REGS_SIZE, 0, 0);
             return true;
         }
-        rm_exception_report(utcb);
+        rm_exception_report(w);
         return false;
     case L4RE_PROTO_RM:
-        *answer = rm_serve(utcb, tag);
+        *answer = rm_serve(w, tag);
         return true;
     case L4RE_PROTO_STATS:
-        *answer = rm_stats(utcb, tag);
+        *answer = rm_stats(w, tag);
         break;
+    case RM_PROTO_NUDGE:
+        return false;
     default:
         *answer = l4_msgtag(-L4_EBADPROTO, 0, 0, 0);
         break;
     }
     if (l4_msgtag_items(tag))
-        rm_slot_drop(utcb);
+        rm_slot_drop(w);
     return true;
 }
 
 /* PF-9: the region manager answers without an item; the thread repeats its instruction.
  * An error concerns whom we answered, or a message that was cut: then we wait for the next. */
-static L4_NORETURN void server_loop(l4_utcb_t *utcb)
+L4_NORETURN void rm_server_loop(struct rm_worker *w)
 {
-    l4_msgtag_t answer, tag;
+    l4_msgtag_t answer = {0}, tag;
     l4_umword_t label;
 
     for (;;) {
-        tag = l4_ipc_wait(utcb, &label, L4_IPC_NEVER);
+        bool more = true;
+
+        tag = rm_next(w, &label);
         while (L4_LIKELY(!l4_msgtag_has_error(tag))) {
-            if (L4_LIKELY(l4_msgtag_label(tag) == L4_PROTO_PAGE_FAULT))
-                answer = l4_msgtag(rm_fault_serve(utcb, label), 0, 0, 0);
-            else if (!serve(utcb, tag, &answer))
+            if (L4_LIKELY(l4_msgtag_label(tag) == L4_PROTO_PAGE_FAULT)) {
+                answer = l4_msgtag(rm_fault_serve(w, label), 0, 0, 0);
+            } else {
+                rm_set_state(w, RM_WORKING);
+                more = serve(w, tag, &answer);
+                rm_set_state(w, RM_WAITING);
+            }
+            if (L4_UNLIKELY(!more || rm_owner != w))
                 break;
-            tag = l4_ipc_reply_and_wait(utcb, answer, &label, L4_IPC_SEND_TIMEOUT_0);
+            tag = l4_ipc_reply_and_wait(w->utcb, answer, &label, L4_IPC_SEND_TIMEOUT_0);
         }
+        /* The gate is another's now, or the answer did not get away (M5). */
+        if (more && (!l4_msgtag_has_error(tag) ||
+                     l4_ipc_error_code(w->utcb) == L4_IPC_SECANCELED))
+            rm_answer(w, answer);
     }
 }
 
 int main(void)
 {
-    l4_utcb_t *utcb = l4_utcb();
-    long err = build_map(utcb);
+    long err = build_map();
 
+    if (!err)
+        err = rm_workers_start();
     if (!err)
         err = start_main_thread();
     if (err) {
         rm_log("region manager: task %s cannot start (%ld)", rm_env()->task_name, err);
         return 1;
     }
-    server_loop(utcb);
+    rm_server_loop(rm_owner);
 }

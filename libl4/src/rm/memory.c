@@ -1,10 +1,14 @@
 /*
- * memory.c - what the region manager itself needs: memory for nodes, slots for capabilities
+ * memory.c - what the region manager itself needs: memory for nodes and stacks, UTCBs, slots for
+ * capabilities
  *
- * H1  [heap start, heap_top) is mapped read-write; nodes are made of it and never given back.
+ * H1  [heap start, heap_top) is mapped read-write; nodes and stacks are made of it and never given
+ *     back. Only who has set `fetching` makes it larger.
  * H2  Slots first_slot .. first_slot + RM_SLOTS are ours: the upper half of the capability table,
  *     out of the way of the program's allocator. Slot n is in use if refs[n] > 0.
- * H3  receive_slot is not in use.
+ * H3  Each worker has a slot of its own to receive with, which counts as used.
+ * H4  UTCBs lie in [utcbs, top of the stack - 1 MiB), in the reach of the page table that the stack
+ *     has anyway.
  */
 #include "rm.h"
 
@@ -12,14 +16,20 @@
 #include <l4/sys/task.h>
 #include <l4/sys/utcb.h>
 
+enum { STACKS_AT_START = 2 };
+
 static const l4_cap_idx_t first_slot = L4_CAP_SLOTS / 2;
+static const l4_addr_t utcbs = QUIRE_RM_STACK_TOP & ~((1UL << 21) - 1);
 
 static l4_addr_t heap_top;
+static bool fetching;
 static unsigned nodes_made;
-static l4_umword_t refs[RM_SLOTS];
-static unsigned receive_slot;
+static l4_addr_t stacks, stacks_end; /* of these no worker has been made */
+static l4_addr_t utcb_next = utcbs, utcb_end = utcbs;
+static unsigned refs[RM_SLOTS];
+static unsigned slot_hint;
 
-/* ---------------------------------------------------------------- nodes */
+/* ---------------------------------------------------------------- nodes and stacks */
 
 static void make_nodes(l4_addr_t start, l4_addr_t end)
 {
@@ -31,105 +41,150 @@ static void make_nodes(l4_addr_t start, l4_addr_t end)
     region_give(&rm_map, (struct region *)start, count);
 }
 
-static l4_cap_idx_t slot_cap(unsigned slot)
+/* Stacks if there is none left, the rest is nodes. */
+static void divide(l4_addr_t start, l4_addr_t end, unsigned number)
 {
-    return (first_slot + slot) << L4_CAP_SHIFT;
+    if (!rm_stacks_left() && end - start >= number * RM_WORKER_STACK) {
+        stacks = start;
+        start = stacks_end = start + number * RM_WORKER_STACK;
+    }
+    make_nodes(start, end);
 }
 
-static l4_umword_t receive_item(void)
-{
-    return slot_cap(receive_slot) | L4_RCV_ITEM_SINGLE_CAP | L4_RCV_ITEM_LOCAL_ID;
-}
-
-void rm_memory_start(l4_utcb_t *utcb)
+void rm_memory_start(void)
 {
     const quire_env_page *env = rm_env();
 
-    make_nodes(env->rm_heap_start, env->rm_heap_end);
+    divide(env->rm_heap_start, env->rm_heap_end, STACKS_AT_START);
     heap_top = env->rm_heap_end;
-    utcb->buf.br[RM_BR_ITEM] = L4_ITEM_MAP;
-    utcb->buf.br[RM_BR_WINDOW] = 0;
-    utcb->buf.br[RM_BR_NONE] = 0;
-    utcb->buf.br[RM_BR_CAP] = receive_item();
-    utcb->buf.br[RM_BR_END] = 0;
-    utcb->buf.bdr = RM_BDR_WAIT;
 }
 
-/* The page at `addr` of our heap, and what comes with it. Returns the first address behind. */
-static l4_addr_t map_heap(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t start, l4_addr_t addr)
+unsigned rm_stacks_left(void)
 {
-    unsigned order = L4_PAGESHIFT;
-
-    if (rm_map_window(utcb, ds, addr - start, L4RE_DS_F_RW, addr, &order))
-        return addr;
-    return addr + L4_PAGESIZE;
+    return (stacks_end - stacks) / RM_WORKER_STACK;
 }
 
-/*
- * The dataspace stays in a slot of ours for ever. Pages are mapped one by one before the first node
- * is made of them; if one cannot be had, those before it are used all the same.
- */
-static void grow_heap(l4_utcb_t *utcb)
+l4_addr_t rm_stack_new(void)
 {
-    l4_addr_t start = heap_top, top = heap_top;
-    l4_cap_idx_t ds;
+    if (!rm_stacks_left())
+        return 0;
+    stacks += RM_WORKER_STACK;
+    return stacks;
+}
 
-    if (l4re_ma_alloc_align_srv(rm_env()->env.mem_alloc, RM_HEAP_STEP, slot_cap(receive_slot), 0,
-                                0) < 0)
-        return;
-    if (rm_slot_keep(utcb, &ds))
-        return;
-    for (l4_addr_t at = start; at < start + RM_HEAP_STEP; at = top) {
-        top = map_heap(utcb, ds, start, at);
-        if (top == at)
+l4_utcb_t *rm_utcb_new(l4_utcb_t *utcb)
+{
+    l4_fpage_t page = l4_fpage(utcb_end, L4_PAGESHIFT, L4_FPAGE_RW);
+
+    if (utcb_next == utcb_end) {
+        if (utcb_end + L4_PAGESIZE > QUIRE_RM_STACK_TOP - (1UL << 20) ||
+            l4_error_u(l4_task_add_ku_mem_u(L4_BASE_TASK_CAP, &page, utcb), utcb) < 0)
+            return NULL;
+        utcb_end += L4_PAGESIZE;
+    }
+    utcb_next += L4_UTCB_OFFSET;
+    return (l4_utcb_t *)(utcb_next - L4_UTCB_OFFSET);
+}
+
+void rm_buffers_set(struct rm_worker *w)
+{
+    l4_umword_t *br = w->utcb->buf.br;
+
+    br[RM_BR_ITEM] = L4_ITEM_MAP;
+    br[RM_BR_WINDOW] = 0;
+    br[RM_BR_NONE] = 0;
+    br[RM_BR_CAP] = rm_slot_cap(w->slot) | L4_RCV_ITEM_SINGLE_CAP | L4_RCV_ITEM_LOCAL_ID;
+    br[RM_BR_END] = 0;
+    w->utcb->buf.bdr = RM_BDR_WAIT;
+}
+
+/* The dataspace stays in a slot of ours for ever. Pages are mapped one by one before the first node
+ * is made of them; if one cannot be had, those before it are used all the same. Returns the first
+ * address behind them. */
+static l4_addr_t grow_heap(l4_utcb_t *utcb, l4_cap_idx_t ds)
+{
+    l4_addr_t at = heap_top;
+
+    if (l4re_ma_alloc_align_srv(rm_env()->env.mem_alloc, RM_HEAP_STEP, ds, 0, 0) < 0)
+        return at;
+    for (; at < heap_top + RM_HEAP_STEP; at += L4_PAGESIZE) {
+        unsigned order = L4_PAGESHIFT;
+
+        if (rm_map_window(utcb, ds, at - heap_top, L4RE_DS_F_RW, at, &order))
             break;
     }
-    if (top == start) {
-        rm_slot_unref(utcb, ds);
-        return;
-    }
-    heap_top = top;
-    make_nodes(start, top);
+    return at;
 }
 
-void rm_memory_fetch(l4_utcb_t *utcb)
+void rm_memory_fetch(struct rm_worker *w)
 {
-    l4_msg_regs_t answer = utcb->msg;
+    l4_msg_regs_t message = w->utcb->msg;
+    l4_addr_t top = 0;
+    unsigned slot;
+    bool mine;
 
-    if (nodes_made >= RM_REGIONS_MAX ||
-        heap_top + RM_HEAP_STEP > QUIRE_RM_STACK_TOP - RM_STACK_RESERVE)
+    rm_lock();
+    mine = !fetching && nodes_made < RM_REGIONS_MAX &&
+           heap_top + RM_HEAP_STEP <= QUIRE_RM_STACK_TOP - RM_STACK_RESERVE &&
+           rm_slot_new(&slot) == 0;
+    fetching |= mine;
+    rm_unlock();
+    if (!mine)
         return;
-    grow_heap(utcb);
-    utcb->msg = answer;
-    utcb->buf.br[RM_BR_ITEM] = L4_ITEM_MAP;
-    utcb->buf.bdr = RM_BDR_WAIT;
+    top = grow_heap(w->utcb, rm_slot_cap(slot));
+    rm_lock();
+    fetching = false;
+    if (top == heap_top)
+        rm_slot_unref(w->utcb, rm_slot_cap(slot));
+    divide(heap_top, top, (unsigned)((top - heap_top) / RM_WORKER_STACK));
+    heap_top = top;
+    rm_unlock();
+    w->utcb->msg = message;
+    rm_buffers_set(w);
 }
 
 /* ---------------------------------------------------------------- capability slots */
 
-long rm_slot_keep(l4_utcb_t *utcb, l4_cap_idx_t *out)
+l4_cap_idx_t rm_slot_cap(unsigned slot)
 {
-    for (unsigned i = 1; i < RM_SLOTS; i++) {
-        unsigned slot = (receive_slot + i) % RM_SLOTS;
+    return (first_slot + slot) << L4_CAP_SHIFT;
+}
+
+long rm_slot_new(unsigned *out)
+{
+    for (unsigned i = 0; i < RM_SLOTS; i++) {
+        unsigned slot = (slot_hint + i) % RM_SLOTS;
 
         if (refs[slot])
             continue;
-        *out = slot_cap(receive_slot);
-        refs[receive_slot] = 1;
-        receive_slot = slot;
-        utcb->buf.br[RM_BR_CAP] = receive_item();
+        refs[slot] = 1;
+        slot_hint = slot + 1;
+        *out = slot;
         return 0;
     }
-    rm_slot_drop(utcb);
     return -L4_ENOMEM;
 }
 
-void rm_slot_drop(l4_utcb_t *utcb)
+long rm_slot_keep(struct rm_worker *w, l4_cap_idx_t *out)
 {
-    l4_task_release_cap_u(L4_BASE_TASK_CAP, slot_cap(receive_slot), utcb);
+    unsigned slot;
+
+    if (rm_slot_new(&slot)) {
+        rm_slot_drop(w);
+        return -L4_ENOMEM;
+    }
+    *out = rm_slot_cap(w->slot);
+    w->slot = slot;
+    rm_buffers_set(w);
+    return 0;
 }
 
-static bool is_ours(l4_cap_idx_t cap)
+void rm_slot_drop(struct rm_worker *w)
+{
+    l4_task_release_cap_u(L4_BASE_TASK_CAP, rm_slot_cap(w->slot), w->utcb);
+}
+
+bool rm_slot_is_ours(l4_cap_idx_t cap)
 {
     return (cap >> L4_CAP_SHIFT) - first_slot < RM_SLOTS;
 }
@@ -138,7 +193,7 @@ bool rm_slot_ref(l4_cap_idx_t cap)
 {
     l4_umword_t slot = (cap >> L4_CAP_SHIFT) - first_slot;
 
-    if (!is_ours(cap))
+    if (!rm_slot_is_ours(cap))
         return true;
     if (!refs[slot])
         return false;
@@ -148,7 +203,7 @@ bool rm_slot_ref(l4_cap_idx_t cap)
 
 bool rm_slot_unref(l4_utcb_t *utcb, l4_cap_idx_t cap)
 {
-    if (!is_ours(cap) || --refs[(cap >> L4_CAP_SHIFT) - first_slot])
+    if (!rm_slot_is_ours(cap) || --refs[(cap >> L4_CAP_SHIFT) - first_slot])
         return false;
     l4_task_release_cap_u(L4_BASE_TASK_CAP, cap & L4_CAP_MASK, utcb);
     return true;

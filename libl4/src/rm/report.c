@@ -3,6 +3,8 @@
  *
  *   fault: task sort thread main: write of 0x0 at ip 0x401234: no region there
  *   backtrace sort: 0x401234 0x401300 0x400010
+ *   region 0x000000400000-0x000000401fff flags 0x005 ds 0x10000 offset 0x1000 sort.elf text
+ *   ...
  *
  * The thread gets no answer and stays where it is; the root task ends the task when it hears of it.
  */
@@ -112,12 +114,19 @@ static const char *access_name(l4_umword_t error_code)
 /* Nothing is attached there; perhaps the place has a name all the same: the guard of a stack. */
 static void no_region_reason(l4_addr_t addr, char *reason, unsigned size)
 {
-    const struct region *area = region_first_area(&rm_map, addr, addr + 1);
+    const struct region *area, *r;
 
+    rm_lock();
+    area = region_first_area(&rm_map, addr, addr + 1);
+    r = region_find(&rm_map, addr);
     if (area && area->name)
         snprintf(reason, size, "no region there (%.23s)", area->name);
+    else if (r)
+        snprintf(reason, size, "no region there (reserved from 0x%lx to 0x%lx)", r->start,
+                 r->end - 1);
     else
         snprintf(reason, size, "no region there");
+    rm_unlock();
 }
 
 /* The fault has been served, in vain: its record knows why. */
@@ -160,13 +169,9 @@ static void report_what(const l4_exc_regs_t *regs)
 /* ---------------------------------------------------------------- backtrace */
 
 /* Read a word of the program, if its page can be had (M1). */
-static bool read_word(l4_utcb_t *utcb, l4_addr_t addr, l4_umword_t *out)
+static bool read_word(struct rm_worker *w, l4_addr_t addr, l4_umword_t *out)
 {
-    const struct region *r = region_find(&rm_map, addr);
-
-    if (addr % sizeof(*out) || !r || r->kind != REGION_DATASPACE || !(r->flags & L4RE_RM_F_R))
-        return false;
-    if (rm_map_page(utcb, r, addr, L4RE_DS_F_R, NULL))
+    if (addr % sizeof(*out) || rm_map_page(w, addr, L4_INVALID_CAP, L4RE_DS_F_R, NULL))
         return false;
     *out = *(const volatile l4_umword_t *)addr;
     return true;
@@ -176,9 +181,13 @@ static bool read_word(l4_utcb_t *utcb, l4_addr_t addr, l4_umword_t *out)
  * not name a file belongs to the task's own image. */
 static int image_name(l4_addr_t ip, const char **name)
 {
-    const struct region *r = region_find(&rm_map, ip);
-    const char *text = r && r->name ? r->name : "";
+    const struct region *r;
+    const char *text;
 
+    rm_lock();
+    r = region_find(&rm_map, ip);
+    text = r && r->name ? r->name : ""; /* names are never given back */
+    rm_unlock();
     for (int n = 0; text[n]; n++) {
         if (text[n] == '.' && text[n + 1] == 'e' && text[n + 2] == 'l' && text[n + 3] == 'f') {
             *name = text;
@@ -191,15 +200,20 @@ static int image_name(l4_addr_t ip, const char **name)
 
 static bool in_text(l4_addr_t ip)
 {
-    const struct region *r = region_find(&rm_map, ip);
+    const struct region *r;
+    bool text;
 
-    return r && (r->flags & L4RE_RM_F_X);
+    rm_lock();
+    r = region_find(&rm_map, ip);
+    text = r && (r->flags & L4RE_RM_F_X);
+    rm_unlock();
+    return text;
 }
 
 /* The innermost place is where it happened, even if there is nothing; then who called it: after a
  * call of nothing that is only on top of the stack. Each frame: [rbp] the caller's rbp, [rbp + 8]
  * the return address; callers lie higher. */
-static void report_backtrace(l4_utcb_t *utcb, const l4_exc_regs_t *regs)
+static void report_backtrace(struct rm_worker *w, const l4_exc_regs_t *regs)
 {
     char line[20 * (RM_BACKTRACE_MAX + 2)];
     l4_umword_t frame = regs->rbp, next, ip = regs->ip, caller;
@@ -207,12 +221,12 @@ static void report_backtrace(l4_utcb_t *utcb, const l4_exc_regs_t *regs)
     const char *name;
     int width;
 
-    if (!in_text(ip) && read_word(utcb, regs->sp, &caller) && in_text(caller)) {
+    if (!in_text(ip) && read_word(w, regs->sp, &caller) && in_text(caller)) {
         ip = caller;
         n += snprintf(line + n, sizeof(line) - (unsigned)n, " 0x%lx", ip);
     }
     for (unsigned i = 1; i < RM_BACKTRACE_MAX && frame; i++) {
-        if (!read_word(utcb, frame, &next) || !read_word(utcb, frame + sizeof(caller), &caller) ||
+        if (!read_word(w, frame, &next) || !read_word(w, frame + sizeof(caller), &caller) ||
             !in_text(caller))
             break;
         if (!in_text(ip))
@@ -222,6 +236,44 @@ static void report_backtrace(l4_utcb_t *utcb, const l4_exc_regs_t *regs)
     }
     width = image_name(ip, &name);
     rm_log("backtrace %.*s:%s", width, name, line);
+}
+
+/* ---------------------------------------------------------------- regions */
+
+static void show(const char *what, const struct region *r)
+{
+    rm_log("  %s 0x%012lx-0x%012lx flags 0x%03lx ds 0x%lx offset 0x%lx %.23s", what, r->start,
+           r->end - 1, r->flags, r->ds, r->offset, r->name ? r->name : "");
+}
+
+/* As many regions as stand around the address, or all. */
+static void report_regions(l4_addr_t addr)
+{
+    const struct region *r = region_first(&rm_map, 0, L4_USER_END);
+    unsigned before = 0;
+
+    for (const struct region *b = r; b && b->end <= addr;
+         b = region_first(&rm_map, b->end, L4_USER_END))
+        before++;
+    rm_log("regions of task %.31s: %u", rm_env()->task_name, rm_map.regions);
+    for (unsigned n = 0; r && n < before + RM_REPORT_REGIONS / 2;
+         n++, r = region_first(&rm_map, r->end, L4_USER_END))
+        if (n + RM_REPORT_REGIONS / 2 >= before)
+            show("region", r);
+}
+
+void rm_show_lists(void)
+{
+    const struct region *r;
+
+    rm_log("region manager of task %.31s: %u regions, %u areas", rm_env()->task_name,
+           rm_map.regions, rm_map.areas);
+    for (r = region_first(&rm_map, 0, L4_USER_END); r;
+         r = region_first(&rm_map, r->end, L4_USER_END))
+        show("region", r);
+    for (r = region_first_area(&rm_map, 0, L4_USER_END); r;
+         r = region_first_area(&rm_map, r->end, L4_USER_END))
+        show("area  ", r);
 }
 
 /* ---------------------------------------------------------------- the message */
@@ -237,11 +289,14 @@ static void tell_parent(l4_utcb_t *utcb, const l4_exc_regs_t *regs)
     l4_ipc_send(QUIRE_PARENT_CAP, utcb, l4_msgtag(L4RE_PROTO_PARENT, 6, 0, 0), L4_IPC_NEVER);
 }
 
-void rm_exception_report(l4_utcb_t *utcb)
+void rm_exception_report(struct rm_worker *w)
 {
-    l4_exc_regs_t regs = *l4_utcb_exc_u(utcb);
+    l4_exc_regs_t regs = *l4_utcb_exc_u(w->utcb);
 
     report_what(&regs);
-    report_backtrace(utcb, &regs);
-    tell_parent(utcb, &regs);
+    report_backtrace(w, &regs);
+    rm_lock();
+    report_regions(regs.trapno == TRAP_PAGE_FAULT ? regs.pfa : regs.ip);
+    rm_unlock();
+    tell_parent(w->utcb, &regs);
 }

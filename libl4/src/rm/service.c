@@ -2,10 +2,12 @@
  * service.c - the region manager's protocol: attach, detach, find, areas, statistics
  *
  * <l4/re/c/rm.h> has the words of each message. An operation reads its request from the message
- * first, and writes its answer last, because serving needs the message for calls of its own.
+ * first, and writes its answer last, because serving needs the message for calls of its own. All
+ * but those that wait for others are served with the lock.
  */
 #include "rm.h"
 
+#include <abi/stats.h>
 #include <l4/re/c/rm.h>
 #include <l4/sys/task.h>
 #include <l4/sys/utcb.h>
@@ -26,22 +28,32 @@ static l4_msgtag_t answer(long label, unsigned words)
 
 /* The capability that came along: the program's own (same task, so its index is as good for us), or
  * a new one in our slot. */
-static long request_dataspace(l4_utcb_t *utcb, l4_msgtag_t tag, l4_cap_idx_t *ds)
+static long request_cap(struct rm_worker *w, l4_msgtag_t tag, l4_cap_idx_t *ds)
 {
+    const l4_utcb_t *utcb = w->utcb;
     unsigned words = l4_msgtag_words(tag);
     l4_fpage_t fp;
+    long err;
 
     if (!l4_msgtag_items(tag) || words + 2 > L4_UTCB_GENERIC_DATA_SIZE)
         return -L4_ENOENT;
     fp.raw = utcb->msg.mr[words + 1];
     switch (utcb->msg.mr[words] & L4_ITEM_RET_MASK) {
     case L4_ITEM_RET_MAPPED:
-        return rm_slot_keep(utcb, ds);
+        rm_lock();
+        err = rm_slot_keep(w, ds);
+        rm_unlock();
+        return err;
     case L4_ITEM_RET_FPAGE:
         if (l4_fpage_type(fp) != L4_FPAGE_OBJ)
             return -L4_EINVAL;
         *ds = l4_fpage_obj(fp);
-        return rm_slot_ref(*ds) ? 0 : -L4_ENOENT;
+        if (L4_LIKELY(!rm_slot_is_ours(*ds)))
+            return 0;
+        rm_lock();
+        err = rm_slot_ref(*ds) ? 0 : -L4_ENOENT;
+        rm_unlock();
+        return err;
     case L4_ITEM_RET_LABEL:
         return -L4_EINVAL; /* a gate of our own: we are no dataspace */
     default:
@@ -101,75 +113,105 @@ static long unmap(l4_utcb_t *utcb, l4_addr_t start, l4_addr_t end)
     return err < 0 ? err : 0;
 }
 
+/* With the lock, which is given up meanwhile: [start, end) is dead, its addresses still taken. */
+static long unmap_dead(struct rm_worker *w, l4_addr_t start, l4_addr_t end)
+{
+    long err;
+
+    rm_calls_abort(w, start, end);
+    rm_unlock();
+    err = unmap(w->utcb, start, end);
+    rm_lock();
+    return err;
+}
+
 /* ---------------------------------------------------------------- attach */
 
-static long map_all(l4_utcb_t *utcb, const struct region *r)
+static long map_all(struct rm_worker *w, l4_addr_t at, l4_addr_t end, l4_cap_idx_t ds)
 {
-    l4_addr_t at = r->start;
     long err = 0;
 
-    while (!err && at < r->end)
-        err = rm_map_page(utcb, r, at, r->flags & L4RE_RM_F_RWX, &at);
+    while (!err && at < end)
+        err = rm_map_page(w, at, ds, 0, &at);
     return err;
 }
 
 /* Take the region out again, with what has been mapped of it. */
-static void undo_attach(l4_utcb_t *utcb, struct region *r)
+static void undo_attach(struct rm_worker *w, l4_addr_t start, l4_umword_t size)
 {
     struct region *dead;
 
-    if (region_detach(&rm_map, r->start, r->end - r->start, L4RE_RM_DETACH_EXACT, &dead) < 0)
-        return;
-    if (!unmap(utcb, dead->start, dead->end))
+    rm_lock();
+    if (region_detach(&rm_map, start, size, L4RE_RM_DETACH_EXACT, &dead) >= 0 &&
+        !unmap_dead(w, dead->start, dead->end))
         region_reap(&rm_map, dead);
+    rm_unlock();
 }
 
-static long attach_place(l4_utcb_t *utcb, struct region_request *q, struct region **r)
+/* A place for the region; whose fault lies there tries again. */
+static long attach_place(struct rm_worker *w, struct region_request *q)
 {
-    long err = 0;
+    struct region *r;
+    long err;
 
-    if (!(q->flags & L4RE_RM_F_RESERVED))
-        err = check_rights(utcb, q->ds, q->flags);
-    if (!err)
-        err = region_attach(&rm_map, q, r);
-    if (L4_LIKELY(err || !(q->flags & L4RE_RM_F_EAGER_MAP) || (*r)->kind != REGION_DATASPACE))
+    rm_lock();
+    err = region_attach(&rm_map, q, &r);
+    if (L4_UNLIKELY(!err && rm_pending))
+        rm_pending_wake(w->utcb, r);
+    rm_unlock();
+    if (L4_LIKELY(err || !(q->flags & L4RE_RM_F_EAGER_MAP) || (q->flags & L4RE_RM_F_RESERVED)))
         return err;
-    err = map_all(utcb, *r);
+    err = map_all(w, q->start, q->start + q->size, q->ds);
     if (err)
-        undo_attach(utcb, *r);
+        undo_attach(w, q->start, q->size);
     return err;
 }
 
-static l4_msgtag_t attach(l4_utcb_t *utcb, l4_msgtag_t tag)
+static long attach_dataspace(struct rm_worker *w, l4_msgtag_t tag, struct region_request *q)
 {
+    long err = request_cap(w, tag, &q->ds);
+
+    if (err)
+        return err;
+    err = check_rights(w->utcb, q->ds, q->flags);
+    if (!err)
+        err = attach_place(w, q);
+    if (L4_UNLIKELY(err)) {
+        rm_lock();
+        rm_slot_unref(w->utcb, q->ds);
+        rm_unlock();
+    }
+    return err;
+}
+
+static l4_msgtag_t attach(struct rm_worker *w, l4_msgtag_t tag)
+{
+    const l4_umword_t *mr = w->utcb->msg.mr;
     struct region_request q = {
-        .start = utcb->msg.mr[1],
-        .size = utcb->msg.mr[2],
-        .flags = utcb->msg.mr[3],
-        .offset = utcb->msg.mr[4],
-        .align = utcb->msg.mr[5] > 63 ? 63 : (unsigned)utcb->msg.mr[5],
+        .start = mr[1],
+        .size = mr[2],
+        .flags = mr[3],
+        .offset = mr[4],
+        .align = mr[5] > 63 ? 63 : (unsigned)mr[5],
         .ds = L4_INVALID_CAP,
     };
-    struct region *r;
-    long err = 0;
+    long err;
 
     if (q.flags & L4RE_RM_F_KERNEL)
         return answer(-L4_EINVAL, 0);
     if ((q.flags & (L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_IN_AREA)) == L4RE_RM_F_SEARCH_ADDR &&
         q.start < L4_PAGESIZE)
         q.start = QUIRE_ATTACH_MIN;
-    if (!(q.flags & L4RE_RM_F_RESERVED))
-        err = request_dataspace(utcb, tag, &q.ds);
-    else if (l4_msgtag_items(tag))
-        rm_slot_drop(utcb);
+    if (!(q.flags & L4RE_RM_F_RESERVED)) {
+        err = attach_dataspace(w, tag, &q);
+    } else {
+        if (l4_msgtag_items(tag))
+            rm_slot_drop(w);
+        err = attach_place(w, &q);
+    }
     if (err)
         return answer(err, 0);
-    err = attach_place(utcb, &q, &r);
-    if (err) {
-        rm_slot_unref(utcb, q.ds);
-        return answer(err, 0);
-    }
-    utcb->msg.mr[0] = r->start;
+    w->utcb->msg.mr[0] = q.start;
     return answer(0, 1);
 }
 
@@ -193,46 +235,62 @@ static l4_cap_idx_t dataspace_leaves(l4_utcb_t *utcb, l4_cap_idx_t ds, bool free
     return rm_slot_unref(utcb, ds) ? L4_INVALID_CAP : ds;
 }
 
-static l4_msgtag_t detach(l4_utcb_t *utcb, l4_msgtag_t tag)
+/* With the lock. The region is dead first: from there on faults find nothing, so nothing comes
+ * back. If it cannot be unmapped its addresses stay taken: there may be pages of it. */
+static long detach_locked(struct rm_worker *w, l4_addr_t start, l4_umword_t size, l4_umword_t flags)
 {
-    l4_umword_t flags = utcb->msg.mr[3];
     struct region *dead;
-    int result = region_detach(&rm_map, utcb->msg.mr[1], utcb->msg.mr[2],
-                               flags & ~(l4_umword_t)L4RE_RM_DETACH_NO_UNMAP, &dead);
-    l4_addr_t start, size;
+    long result = region_detach(&rm_map, start, size,
+                                flags & ~(l4_umword_t)L4RE_RM_DETACH_NO_UNMAP, &dead);
+    l4_umword_t kind = (l4_umword_t)result & L4RE_RM_DETACH_RESULT_MASK;
+    l4_umword_t *mr = w->utcb->msg.mr;
+    l4_addr_t first, end;
     bool free_it;
     l4_cap_idx_t ds;
     long err;
 
-    (void)tag;
     if (result < 0)
-        return answer(result, 0);
-    start = dead->start;
-    size = dead->end - start;
-    /* The region is dead: from here on faults find nothing, so nothing comes back. */
-    if (!(flags & L4RE_RM_DETACH_NO_UNMAP)) {
-        err = unmap(utcb, start, dead->end);
-        if (err)
-            return answer(err, 0); /* the addresses stay taken: there may be pages of it */
-    }
+        return result;
+    first = dead->start;
+    end = dead->end;
     ds = dead->ds;
     free_it = (dead->flags & L4RE_RM_F_DETACH_FREE) && !(flags & L4RE_RM_DETACH_KEEP);
-    region_reap(&rm_map, dead);
-    if ((result & L4RE_RM_DETACH_RESULT_MASK) == L4RE_RM_SPLIT_DS)
+    if (kind == L4RE_RM_SPLIT_DS)
         rm_slot_ref(ds);
-    if ((result & L4RE_RM_DETACH_RESULT_MASK) == L4RE_RM_DETACHED_DS && ds != L4_INVALID_CAP)
-        ds = dataspace_leaves(utcb, ds, free_it);
-    utcb->msg.mr[0] = start;
-    utcb->msg.mr[1] = size;
-    utcb->msg.mr[2] = ds;
-    return answer(result, 3);
+    if (!(flags & L4RE_RM_DETACH_NO_UNMAP)) {
+        err = unmap_dead(w, first, end);
+        if (err)
+            return err;
+    } else {
+        rm_calls_abort(w, first, end);
+    }
+    region_reap(&rm_map, dead);
+    if (kind == L4RE_RM_DETACHED_DS && ds != L4_INVALID_CAP)
+        ds = dataspace_leaves(w->utcb, ds, free_it);
+    mr[0] = first;
+    mr[1] = end - first;
+    mr[2] = ds;
+    return result;
+}
+
+static l4_msgtag_t detach(struct rm_worker *w, l4_msgtag_t tag)
+{
+    const l4_umword_t *mr = w->utcb->msg.mr;
+    long result;
+
+    (void)tag;
+    rm_lock();
+    result = detach_locked(w, mr[1], mr[2], mr[3]);
+    rm_unlock();
+    return answer(result, result < 0 ? 0 : 3);
 }
 
 /* ---------------------------------------------------------------- find, areas, lists */
 
 /* MR3 may be missing. */
-static l4_msgtag_t find(l4_utcb_t *utcb, l4_msgtag_t tag)
+static l4_msgtag_t find(struct rm_worker *w, l4_msgtag_t tag)
 {
+    l4_utcb_t *utcb = w->utcb;
     l4_umword_t *mr = utcb->msg.mr;
     l4_addr_t start = mr[1] & L4_PAGEMASK;
     l4_addr_t end = mr[1] + (mr[2] ? mr[2] : 1);
@@ -261,8 +319,9 @@ static l4_msgtag_t find(l4_utcb_t *utcb, l4_msgtag_t tag)
     return l4_msgtag(0, 5, 1, 0);
 }
 
-static l4_msgtag_t reserve_area(l4_utcb_t *utcb, l4_msgtag_t tag)
+static l4_msgtag_t reserve_area(struct rm_worker *w, l4_msgtag_t tag)
 {
+    l4_utcb_t *utcb = w->utcb;
     struct region_request q = {
         .start = utcb->msg.mr[1],
         .size = utcb->msg.mr[2],
@@ -284,8 +343,9 @@ static l4_msgtag_t reserve_area(l4_utcb_t *utcb, l4_msgtag_t tag)
     return answer(0, 1);
 }
 
-static l4_msgtag_t free_area(l4_utcb_t *utcb, l4_msgtag_t tag)
+static l4_msgtag_t free_area(struct rm_worker *w, l4_msgtag_t tag)
 {
+    l4_utcb_t *utcb = w->utcb;
     (void)tag;
     return answer(region_free_area(&rm_map, utcb->msg.mr[1]), 0);
 }
@@ -313,20 +373,23 @@ static l4_msgtag_t list(l4_utcb_t *utcb, lister *first)
     return answer(0, 1 + n * REGION_WORDS);
 }
 
-static l4_msgtag_t get_regions(l4_utcb_t *utcb, l4_msgtag_t tag)
+static l4_msgtag_t get_regions(struct rm_worker *w, l4_msgtag_t tag)
 {
+    l4_utcb_t *utcb = w->utcb;
     (void)tag;
     return list(utcb, region_first);
 }
 
-static l4_msgtag_t get_areas(l4_utcb_t *utcb, l4_msgtag_t tag)
+static l4_msgtag_t get_areas(struct rm_worker *w, l4_msgtag_t tag)
 {
+    l4_utcb_t *utcb = w->utcb;
     (void)tag;
     return list(utcb, region_first_area);
 }
 
-static l4_msgtag_t get_info(l4_utcb_t *utcb, l4_msgtag_t tag)
+static l4_msgtag_t get_info(struct rm_worker *w, l4_msgtag_t tag)
 {
+    l4_utcb_t *utcb = w->utcb;
     const struct region *r = region_find(&rm_map, utcb->msg.mr[1]);
     l4_umword_t *name = &utcb->msg.mr[1];
     char *to = (char *)name;
@@ -342,30 +405,72 @@ static l4_msgtag_t get_info(l4_utcb_t *utcb, l4_msgtag_t tag)
     return answer(0, 1 + NAME_WORDS);
 }
 
-static void show_list(const char *what, lister *first)
+static l4_msgtag_t show_lists(struct rm_worker *w, l4_msgtag_t tag)
 {
-    const struct region *r = first(&rm_map, 0, L4_USER_END);
-
-    for (; r; r = first(&rm_map, r->end, L4_USER_END))
-        rm_log("  %s 0x%012lx-0x%012lx flags 0x%03lx ds 0x%lx offset 0x%lx %.23s", what, r->start,
-               r->end - 1, r->flags, r->ds, r->offset, r->name ? r->name : "");
+    (void)w;
+    (void)tag;
+    rm_show_lists();
+    return answer(0, 0);
 }
 
-static l4_msgtag_t show_lists(l4_utcb_t *utcb, l4_msgtag_t tag)
+/* ---------------------------------------------------------------- the fault handler */
+
+/* A capability of our own: the program's slot may hold something else some day. With the lock. */
+static long own_copy(l4_utcb_t *utcb, l4_cap_idx_t *cap)
 {
-    (void)utcb;
+    l4_cap_idx_t from = *cap;
+    unsigned slot;
+    long err;
+
+    if (rm_slot_is_ours(from))
+        return 0;
+    if (rm_slot_new(&slot))
+        return -L4_ENOMEM;
+    *cap = rm_slot_cap(slot);
+    err = l4_error_u(l4_task_map_u(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP,
+                                   l4_obj_fpage(from, 0, L4_CAP_FPAGE_RWS),
+                                   l4_map_obj_control(*cap, 0), utcb),
+                     utcb);
+    if (err < 0)
+        rm_slot_unref(utcb, *cap);
+    return err < 0 ? err : 0;
+}
+
+/* Without an item there is none any more. */
+static l4_msgtag_t set_handler(struct rm_worker *w, l4_msgtag_t tag)
+{
+    l4_cap_idx_t handler = L4_INVALID_CAP;
+    long err = 0;
+
+    if (l4_msgtag_items(tag))
+        err = request_cap(w, tag, &handler);
+    if (err)
+        return answer(err, 0);
+    rm_lock();
+    if (l4_is_valid_cap(handler))
+        err = own_copy(w->utcb, &handler);
+    tag = err ? answer(err, 0) : rm_set_handler(w, handler);
+    rm_unlock();
+    return tag;
+}
+
+static l4_msgtag_t get_faults(struct rm_worker *w, l4_msgtag_t tag)
+{
     (void)tag;
-    rm_log("region manager of task %.31s: %u regions, %u areas", rm_env()->task_name,
-           rm_map.regions, rm_map.areas);
-    show_list("region", region_first);
-    show_list("area  ", region_first_area);
-    return answer(0, 0);
+    return rm_get_faults(w->utcb);
+}
+
+static l4_msgtag_t answer_fault(struct rm_worker *w, l4_msgtag_t tag)
+{
+    (void)tag;
+    return rm_answer_fault(w->utcb);
 }
 
 /* ---------------------------------------------------------------- foreign system calls */
 
-static l4_msgtag_t set_foreign(l4_utcb_t *utcb, l4_msgtag_t tag)
+static l4_msgtag_t set_foreign(struct rm_worker *w, l4_msgtag_t tag)
 {
+    l4_utcb_t *utcb = w->utcb;
     (void)tag;
     if (utcb->msg.mr[1] >= L4_USER_END || utcb->msg.mr[2] >= L4_USER_END)
         return answer(-L4_EINVAL, 0);
@@ -377,35 +482,45 @@ static l4_msgtag_t set_foreign(l4_utcb_t *utcb, l4_msgtag_t tag)
 
 /* With the words that each needs, the opcode among them. */
 static const struct {
-    l4_msgtag_t (*serve)(l4_utcb_t *utcb, l4_msgtag_t tag);
-    unsigned words;
+    l4_msgtag_t (*serve)(struct rm_worker *w, l4_msgtag_t tag);
+    unsigned char words;
+    bool waits; /* takes the lock itself */
 } operations[] = {
-    [L4RE_RM_ATTACH_OP] = {attach, 6},
-    [L4RE_RM_DETACH_OP] = {detach, 4},
-    [L4RE_RM_FIND_OP] = {find, 3},
-    [L4RE_RM_RESERVE_AREA_OP] = {reserve_area, 5},
-    [L4RE_RM_FREE_AREA_OP] = {free_area, 2},
-    [L4RE_RM_GET_REGIONS_OP] = {get_regions, 2},
-    [L4RE_RM_GET_AREAS_OP] = {get_areas, 2},
-    [L4RE_RM_GET_INFO_OP] = {get_info, 2},
-    [L4RE_RM_SHOW_LISTS_OP] = {show_lists, 1},
-    [L4RE_RM_SET_FOREIGN_OP] = {set_foreign, 3},
+    [L4RE_RM_ATTACH_OP] = {attach, 6, true},
+    [L4RE_RM_DETACH_OP] = {detach, 4, true},
+    [L4RE_RM_FIND_OP] = {find, 3, false},
+    [L4RE_RM_RESERVE_AREA_OP] = {reserve_area, 5, false},
+    [L4RE_RM_FREE_AREA_OP] = {free_area, 2, false},
+    [L4RE_RM_GET_REGIONS_OP] = {get_regions, 2, false},
+    [L4RE_RM_GET_AREAS_OP] = {get_areas, 2, false},
+    [L4RE_RM_GET_INFO_OP] = {get_info, 2, false},
+    [L4RE_RM_SHOW_LISTS_OP] = {show_lists, 1, false},
+    [L4RE_RM_SET_HANDLER_OP] = {set_handler, 1, true},
+    [L4RE_RM_GET_FAULTS_OP] = {get_faults, 2, false},
+    [L4RE_RM_ANSWER_FAULT_OP] = {answer_fault, 3, false},
+    [L4RE_RM_SET_FOREIGN_OP] = {set_foreign, 3, false},
 };
 
-l4_msgtag_t rm_serve(l4_utcb_t *utcb, l4_msgtag_t tag)
+l4_msgtag_t rm_serve(struct rm_worker *w, l4_msgtag_t tag)
 {
     unsigned words = l4_msgtag_words(tag);
-    l4_umword_t op = utcb->msg.mr[0] & 0xffff;
+    l4_umword_t op = w->utcb->msg.mr[0] & 0xffff;
 
-    rm_counts.calls++;
+    __atomic_fetch_add(&rm_counts.calls, 1, __ATOMIC_RELAXED);
     if (words < 1)
         return answer(-L4_EMSGTOOSHORT, 0);
     if (op >= sizeof(operations) / sizeof(operations[0]) || !operations[op].serve)
         return answer(-L4_ENOSYS, 0);
     if (words < operations[op].words)
         return answer(-L4_EMSGTOOSHORT, 0);
-    tag = operations[op].serve(utcb, tag);
-    rm_memory_refill(utcb);
+    if (L4_LIKELY(operations[op].waits)) {
+        tag = operations[op].serve(w, tag);
+    } else {
+        rm_lock();
+        tag = operations[op].serve(w, tag);
+        rm_unlock();
+    }
+    rm_memory_refill(w);
     return tag;
 }
 
@@ -413,13 +528,20 @@ l4_msgtag_t rm_serve(l4_utcb_t *utcb, l4_msgtag_t tag)
 
 static l4_msgtag_t stats_counts(l4_utcb_t *utcb)
 {
+    unsigned workers, busy;
+
+    rm_workers_collect(utcb, &workers, &busy);
     utcb->msg.mr[0] = rm_counts.faults;
     utcb->msg.mr[1] = rm_counts.faults - rm_counts.rejected;
     utcb->msg.mr[2] = rm_counts.rejected;
     utcb->msg.mr[3] = rm_map.regions;
     utcb->msg.mr[4] = rm_counts.map_calls;
     utcb->msg.mr[5] = rm_counts.calls;
-    return l4_msgtag(0, 6, 0, 0);
+    utcb->msg.mr[6] = workers;
+    utcb->msg.mr[7] = busy;
+    utcb->msg.mr[8] = rm_counts.handovers;
+    utcb->msg.mr[9] = rm_counts.woken;
+    return l4_msgtag(0, L4RE_RM_STATS_NUM, 0, 0);
 }
 
 static l4_msgtag_t stats_fault(l4_utcb_t *utcb)
@@ -439,18 +561,17 @@ static l4_msgtag_t stats_fault(l4_utcb_t *utcb)
     return l4_msgtag(0, 8, 0, 0);
 }
 
-l4_msgtag_t rm_stats(l4_utcb_t *utcb, l4_msgtag_t tag)
+l4_msgtag_t rm_stats(struct rm_worker *w, l4_msgtag_t tag)
 {
     unsigned words = l4_msgtag_words(tag);
+    l4_umword_t op = w->utcb->msg.mr[0] & 0xffff;
 
-    if (words < 1)
+    if (words < 1 || (op == L4RE_STATS_LAST_FAULT_OP && words < 2))
         return l4_msgtag(-L4_EMSGTOOSHORT, 0, 0, 0);
-    switch (utcb->msg.mr[0] & 0xffff) {
-    case L4RE_STATS_GET_OP:
-        return stats_counts(utcb);
-    case L4RE_STATS_LAST_FAULT_OP:
-        return words < 2 ? l4_msgtag(-L4_EMSGTOOSHORT, 0, 0, 0) : stats_fault(utcb);
-    default:
+    if (op != L4RE_STATS_GET_OP && op != L4RE_STATS_LAST_FAULT_OP)
         return l4_msgtag(-L4_ENOSYS, 0, 0, 0);
-    }
+    rm_lock();
+    tag = op == L4RE_STATS_GET_OP ? stats_counts(w->utcb) : stats_fault(w->utcb);
+    rm_unlock();
+    return tag;
 }

@@ -15,6 +15,10 @@
  *   get_areas      6   from                                       MR0 n, n * (start, size, flags)
  *   get_info       7   address                                    MR0 offset, MR1..3 name
  *   show_lists     8                                              (on the log)
+ *   set_handler    9                                     [irq]
+ *   get_faults    10   behind                                     MR0 n, n * (id, address | access,
+ *                                                                 instruction pointer, label)
+ *   answer_fault  11   id       error
  *   set_foreign   16   entry    copy                              (common/foreign.h)
  *
  * `ds` in a message word is a capability index in the region manager's task: who shares that task
@@ -43,6 +47,9 @@ enum l4re_rm_flags_values {
 /* Quire's own, in the messages above. */
 enum {
     L4RE_RM_SHOW_LISTS_OP = 8,
+    L4RE_RM_SET_HANDLER_OP = 9,
+    L4RE_RM_GET_FAULTS_OP = 10,
+    L4RE_RM_ANSWER_FAULT_OP = 11,
     L4RE_RM_SET_FOREIGN_OP = 16,
     L4RE_RM_FIND_CAP = 1,
     L4RE_RM_DETACH_NO_UNMAP = 0x100,
@@ -115,6 +122,49 @@ L4_CV int l4re_rm_set_foreign_srv(l4_cap_idx_t rm, l4_addr_t entry, l4_addr_t co
 /* All regions and areas, on the log. */
 L4_CV void l4re_rm_show_lists_srv(l4_cap_idx_t rm) L4_NOTHROW;
 
+/* One region or area of a list. */
+typedef struct l4re_rm_range_t {
+    l4_addr_t start;
+    unsigned long size;
+    unsigned long flags;
+} l4re_rm_range_t;
+
+/* The first regions (areas) that end behind `from`, at most `n` and at most 20: how many. */
+L4_CV long l4re_rm_get_regions_srv(l4_cap_idx_t rm, l4_addr_t from, l4re_rm_range_t *list,
+                                   unsigned n) L4_NOTHROW;
+L4_CV long l4re_rm_get_areas_srv(l4_cap_idx_t rm, l4_addr_t from, l4re_rm_range_t *list,
+                                 unsigned n) L4_NOTHROW;
+
+/* Call `f` for each region in the order of addresses until it returns something else than 0, which
+ * is then the result. Others may attach and detach meanwhile. */
+L4_CV long l4re_rm_each_srv(l4_cap_idx_t rm, long (*f)(const l4re_rm_range_t *r, void *arg),
+                            void *arg) L4_NOTHROW;
+
+/*
+ * The fault handler of the whole map: `irq`, an interrupt object or a semaphore, is triggered when
+ * a thread faults where no region is, or against a region's rights. The thread waits; whoever waits
+ * for `irq` looks (get_faults) and attaches something there, which wakes exactly the threads that
+ * it serves, or refuses (answer_fault). L4_INVALID_CAP: no handler any more; the threads that wait
+ * are refused, as everybody is without a handler, or when `irq` has been deleted.
+ */
+L4_CV long l4re_rm_set_fault_handler_srv(l4_cap_idx_t rm, l4_cap_idx_t irq) L4_NOTHROW;
+
+typedef struct l4re_rm_pending_t {
+    unsigned long id; /* grows */
+    l4_addr_t addr;
+    unsigned long access; /* enum l4_page_fault_bits */
+    l4_addr_t ip;
+    unsigned long label; /* of the gate that the thread has as its pager */
+} l4re_rm_pending_t;
+
+/* Faults that wait, in their order, with ids larger than `behind`; at most `n`, and at most 15: how
+ * many. Those of threads that have been deleted are gone. */
+L4_CV long l4re_rm_get_faults_srv(l4_cap_idx_t rm, unsigned long behind, l4re_rm_pending_t *list,
+                                  unsigned n) L4_NOTHROW;
+
+/* `error` 0: look at the fault again; -L4_E...: refuse it. -L4_ENOENT: it does not wait. */
+L4_CV long l4re_rm_answer_fault_srv(l4_cap_idx_t rm, unsigned long id, long error) L4_NOTHROW;
+
 /* The same of the own task. */
 L4_CV L4_INLINE int l4re_rm_reserve_area(l4_addr_t *start, unsigned long size,
                                          l4re_rm_flags_t flags, unsigned char align) L4_NOTHROW
@@ -175,4 +225,26 @@ L4_CV L4_INLINE int l4re_rm_set_foreign(l4_addr_t entry, l4_addr_t copy) L4_NOTH
 L4_CV L4_INLINE void l4re_rm_show_lists(void) L4_NOTHROW
 {
     l4re_rm_show_lists_srv(l4re_global_env->rm);
+}
+
+L4_CV L4_INLINE long l4re_rm_each(long (*f)(const l4re_rm_range_t *r, void *arg),
+                                  void *arg) L4_NOTHROW
+{
+    return l4re_rm_each_srv(l4re_global_env->rm, f, arg);
+}
+
+L4_CV L4_INLINE long l4re_rm_set_fault_handler(l4_cap_idx_t irq) L4_NOTHROW
+{
+    return l4re_rm_set_fault_handler_srv(l4re_global_env->rm, irq);
+}
+
+L4_CV L4_INLINE long l4re_rm_get_faults(unsigned long behind, l4re_rm_pending_t *list,
+                                        unsigned n) L4_NOTHROW
+{
+    return l4re_rm_get_faults_srv(l4re_global_env->rm, behind, list, n);
+}
+
+L4_CV L4_INLINE long l4re_rm_answer_fault(unsigned long id, long error) L4_NOTHROW
+{
+    return l4re_rm_answer_fault_srv(l4re_global_env->rm, id, error);
 }
