@@ -423,6 +423,69 @@ TEST(height_stays_logarithmic)
     free(many);
 }
 
+/* Every basic block that is executed (rm.mk compiles with -fsanitize-coverage=trace-pc). */
+static unsigned long blocks;
+void __sanitizer_cov_trace_pc(void);
+
+__attribute__((no_sanitize("coverage"))) void __sanitizer_cov_trace_pc(void)
+{
+    blocks++;
+}
+
+enum { OPERATIONS = 4, ROUNDS = 200 };
+
+/* The most blocks that each operation takes in a map of n regions, holes of one page between. */
+static void most_blocks(unsigned n, unsigned long most[OPERATIONS])
+{
+    struct region *many = calloc(n + 8, sizeof(*many)), *r;
+
+    CHECK(many);
+    region_map_init(&map, 0, L4_USER_END);
+    region_give(&map, many, n + 8);
+    for (l4_addr_t i = 0; i < n; i++)
+        CHECK(attach_at(ADDR(2 * i), ADDR(1), 0, &r) == 0);
+    memset(most, 0, OPERATIONS * sizeof(*most));
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        l4_addr_t at = ADDR(2 * random_below(n));
+        unsigned long before[OPERATIONS + 1] = {blocks};
+
+        map.hit = NULL;
+        CHECK(region_find(&map, at)->start == at);
+        before[1] = blocks;
+        CHECK(region_detach(&map, at, 1, L4RE_RM_DETACH_EXACT, &r) == 0);
+        region_reap(&map, r);
+        before[2] = blocks;
+        CHECK(attach_at(0, ADDR(2), L4RE_RM_F_SEARCH_ADDR, &r) == 0); /* the first hole for two */
+        before[3] = blocks;
+        CHECK(r->start == (at ? at - ADDR(1) : 0));
+        CHECK(region_detach(&map, r->start, ADDR(2), L4RE_RM_DETACH_EXACT, &r) == 0);
+        region_reap(&map, r);
+        before[3] = blocks;
+        CHECK(attach_at(at, ADDR(1), 0, &r) == 0);
+        before[4] = blocks;
+        for (unsigned i = 0; i < OPERATIONS; i++)
+            if (before[i + 1] - before[i] > most[i])
+                most[i] = before[i + 1] - before[i];
+    }
+    free(many);
+}
+
+/* 128 times as many regions: seven levels more. What takes twice the blocks is no walk along them
+ * all. */
+TEST(find_attach_search_detach_take_logarithmic_time)
+{
+    unsigned long few[OPERATIONS], many[OPERATIONS];
+
+    test_seed = 7;
+    most_blocks(256, few);
+    most_blocks(32768, many);
+    for (unsigned i = 0; i < OPERATIONS; i++) {
+        printf("# operation %u: at most %lu blocks with 256 regions, %lu with 32768\n", i, few[i],
+               many[i]);
+        CHECK(few[i] > 0 && many[i] <= 2 * few[i] + 20);
+    }
+}
+
 static void nothing_is_allocated(void)
 {
 }
@@ -431,6 +494,7 @@ static void nothing_is_allocated(void)
     X(random_operations_agree_with_the_page_array)                                                \
     X(bad_requests_change_nothing)                                                                \
     X(areas_of_the_system_stay)                                                                   \
-    X(height_stays_logarithmic)
+    X(height_stays_logarithmic)                                                                   \
+    X(find_attach_search_detach_take_logarithmic_time)
 
 TEST_MAIN(nothing_is_allocated, TESTS)

@@ -96,7 +96,7 @@ static long start_main_thread(void)
     return l4_error(l4_scheduler_run_thread(env->env.scheduler, env->env.main_thread, &sched));
 }
 
-/* One message that is no page fault. False: nobody is to be answered. */
+/* A message that is neither page fault nor of our protocol. False: nobody is to be answered. */
 static bool serve(struct rm_worker *w, l4_msgtag_t tag, l4_msgtag_t *answer)
 {
     switch (l4_msgtag_label(tag)) {
@@ -107,9 +107,6 @@ static bool serve(struct rm_worker *w, l4_msgtag_t tag, l4_msgtag_t *answer)
         }
         rm_exception_report(w);
         return false;
-    case L4RE_PROTO_RM:
-        *answer = rm_serve(w, tag);
-        return true;
     case L4RE_PROTO_STATS:
         *answer = rm_stats(w, tag);
         break;
@@ -140,7 +137,10 @@ L4_NORETURN void rm_server_loop(struct rm_worker *w)
                 answer = l4_msgtag(rm_fault_serve(w, label), 0, 0, 0);
             } else {
                 rm_set_state(w, RM_WORKING);
-                more = serve(w, tag, &answer);
+                if (L4_LIKELY(l4_msgtag_label(tag) == L4RE_PROTO_RM))
+                    answer = rm_serve(w, tag);
+                else
+                    more = serve(w, tag, &answer);
                 rm_set_state(w, RM_WAITING);
             }
             if (L4_UNLIKELY(!more || rm_owner != w))

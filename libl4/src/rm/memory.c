@@ -4,8 +4,8 @@
  *
  * H1  [heap start, heap_top) is mapped read-write; nodes and stacks are made of it and never given
  *     back. Only who has set `fetching` makes it larger.
- * H2  Slots first_slot .. first_slot + RM_SLOTS are ours: the upper half of the capability table,
- *     out of the way of the program's allocator. Slot n is in use if refs[n] > 0.
+ * H2  Slots RM_SLOT_FIRST .. + RM_SLOTS are ours: the upper half of the capability table, out of
+ *     the way of the program's allocator. Slot n is in use if refs[n] > 0.
  * H3  Each worker has a slot of its own to receive with, which counts as used.
  * H4  UTCBs lie in [utcbs, top of the stack - 1 MiB), in the reach of the page table that the stack
  *     has anyway.
@@ -18,7 +18,6 @@
 
 enum { STACKS_AT_START = 2 };
 
-static const l4_cap_idx_t first_slot = L4_CAP_SLOTS / 2;
 static const l4_addr_t utcbs = QUIRE_RM_STACK_TOP & ~((1UL << 21) - 1);
 
 static l4_addr_t heap_top;
@@ -147,7 +146,7 @@ void rm_memory_fetch(struct rm_worker *w)
 
 l4_cap_idx_t rm_slot_cap(unsigned slot)
 {
-    return (first_slot + slot) << L4_CAP_SHIFT;
+    return ((l4_cap_idx_t)RM_SLOT_FIRST + slot) << L4_CAP_SHIFT;
 }
 
 long rm_slot_new(unsigned *out)
@@ -184,14 +183,9 @@ void rm_slot_drop(struct rm_worker *w)
     l4_task_release_cap_u(L4_BASE_TASK_CAP, rm_slot_cap(w->slot), w->utcb);
 }
 
-bool rm_slot_is_ours(l4_cap_idx_t cap)
-{
-    return (cap >> L4_CAP_SHIFT) - first_slot < RM_SLOTS;
-}
-
 bool rm_slot_ref(l4_cap_idx_t cap)
 {
-    l4_umword_t slot = (cap >> L4_CAP_SHIFT) - first_slot;
+    l4_umword_t slot = (cap >> L4_CAP_SHIFT) - RM_SLOT_FIRST;
 
     if (!rm_slot_is_ours(cap))
         return true;
@@ -203,7 +197,7 @@ bool rm_slot_ref(l4_cap_idx_t cap)
 
 bool rm_slot_unref(l4_utcb_t *utcb, l4_cap_idx_t cap)
 {
-    if (!rm_slot_is_ours(cap) || --refs[(cap >> L4_CAP_SHIFT) - first_slot])
+    if (!rm_slot_is_ours(cap) || --refs[(cap >> L4_CAP_SHIFT) - RM_SLOT_FIRST])
         return false;
     l4_task_release_cap_u(L4_BASE_TASK_CAP, cap & L4_CAP_MASK, utcb);
     return true;

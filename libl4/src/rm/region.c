@@ -148,26 +148,27 @@ static struct region *tree_first_behind(struct region *n, l4_addr_t addr)
  * them has a free link on that side. */
 static void tree_insert(struct region **root, struct region *n, struct region *next)
 {
-    struct region *prev = next ? next->prev : tree_end(*root, RIGHT);
+    struct region *prev = next ? next->prev : tree_end(*root, RIGHT), *parent = NULL;
 
     n->prev = prev;
     n->next = next;
     n->child[LEFT] = n->child[RIGHT] = NULL;
-    n->height = 0;
+    n->height = 1;
+    n->hole = gap(n);
     if (prev)
         prev->next = n;
     if (next)
         next->prev = n;
     if (prev && !prev->child[RIGHT])
-        node_link(prev, RIGHT, n);
+        (parent = prev)->child[RIGHT] = n;
     else if (next)
-        node_link(next, LEFT, n);
-    else {
-        n->parent = NULL;
+        (parent = next)->child[LEFT] = n;
+    else
         *root = n;
-    }
-    tree_repair(root, n);
-    tree_repair(root, next);
+    n->parent = parent;
+    tree_repair(root, parent);
+    if (next != parent)
+        tree_repair(root, next);
 }
 
 /* Whoever comes to n's place is compared with what the nodes above know of n. */
@@ -195,7 +196,8 @@ static void tree_remove(struct region **root, struct region *n)
     }
     node_replace(root, n, heir);
     tree_repair(root, damaged);
-    tree_repair(root, next);
+    if (next != damaged)
+        tree_repair(root, next);
 }
 
 /* ---------------------------------------------------------------- a free place */
@@ -335,16 +337,16 @@ static struct region *commit(struct region_map *map, struct region *area,
 {
     struct region *n = node_get(map);
 
-    *n = (struct region){
-        .kind = kind,
-        .start = q->start,
-        .end = q->start + q->size,
-        .area = area,
-        .offset = q->offset,
-        .ds = q->ds,
-        .flags = q->flags & REGION_FLAGS_KEPT,
-        .name = q->name,
-    };
+    n->dead = false;
+    n->kind = kind;
+    n->start = q->start;
+    n->end = q->start + q->size;
+    n->area = area;
+    n->inner = NULL;
+    n->offset = q->offset;
+    n->ds = q->ds;
+    n->flags = q->flags & REGION_FLAGS_KEPT;
+    n->name = q->name;
     tree_insert(root_of(map, n), n, behind);
     if (kind == REGION_AREA)
         map->areas++;

@@ -251,7 +251,11 @@ long rm_slot_keep(struct rm_worker *w, l4_cap_idx_t *out);
 void rm_slot_drop(struct rm_worker *w);
 /* One more region refers to the capability; false: the slot is ours, and empty. One less: ours is
  * dropped with the last one, then true. The program's own capabilities are not counted. */
-bool rm_slot_is_ours(l4_cap_idx_t cap);
+enum { RM_SLOT_FIRST = L4_CAP_SLOTS / 2 };
+static inline bool rm_slot_is_ours(l4_cap_idx_t cap)
+{
+    return (cap >> L4_CAP_SHIFT) - RM_SLOT_FIRST < RM_SLOTS;
+}
 bool rm_slot_ref(l4_cap_idx_t cap);
 bool rm_slot_unref(l4_utcb_t *utcb, l4_cap_idx_t cap);
 

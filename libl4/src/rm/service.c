@@ -28,7 +28,7 @@ static l4_msgtag_t answer(long label, unsigned words)
 
 /* The capability that came along: the program's own (same task, so its index is as good for us), or
  * a new one in our slot. */
-static long request_cap(struct rm_worker *w, l4_msgtag_t tag, l4_cap_idx_t *ds)
+static inline long request_cap(struct rm_worker *w, l4_msgtag_t tag, l4_cap_idx_t *ds)
 {
     const l4_utcb_t *utcb = w->utcb;
     unsigned words = l4_msgtag_words(tag);
@@ -53,6 +53,8 @@ static long request_cap(struct rm_worker *w, l4_msgtag_t tag, l4_cap_idx_t *ds)
         rm_lock();
         err = rm_slot_ref(*ds) ? 0 : -L4_ENOENT;
         rm_unlock();
+        if (err)
+            *ds = L4_INVALID_CAP; /* there is nothing to give back */
         return err;
     case L4_ITEM_RET_LABEL:
         return -L4_EINVAL; /* a gate of our own: we are no dataspace */
@@ -167,21 +169,18 @@ static long attach_place(struct rm_worker *w, struct region_request *q)
     return err;
 }
 
-static long attach_dataspace(struct rm_worker *w, l4_msgtag_t tag, struct region_request *q)
+/* What an attach shows: a dataspace that came along and allows what is wanted, or nothing. */
+static long attach_what(struct rm_worker *w, l4_msgtag_t tag, struct region_request *q)
 {
-    long err = request_cap(w, tag, &q->ds);
+    long err;
 
-    if (err)
-        return err;
-    err = check_rights(w->utcb, q->ds, q->flags);
-    if (!err)
-        err = attach_place(w, q);
-    if (L4_UNLIKELY(err)) {
-        rm_lock();
-        rm_slot_unref(w->utcb, q->ds);
-        rm_unlock();
+    if (L4_UNLIKELY(q->flags & L4RE_RM_F_RESERVED)) {
+        if (l4_msgtag_items(tag))
+            rm_slot_drop(w);
+        return 0;
     }
-    return err;
+    err = request_cap(w, tag, &q->ds);
+    return err ? err : check_rights(w->utcb, q->ds, q->flags);
 }
 
 static l4_msgtag_t attach(struct rm_worker *w, l4_msgtag_t tag)
@@ -202,15 +201,15 @@ static l4_msgtag_t attach(struct rm_worker *w, l4_msgtag_t tag)
     if ((q.flags & (L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_IN_AREA)) == L4RE_RM_F_SEARCH_ADDR &&
         q.start < L4_PAGESIZE)
         q.start = QUIRE_ATTACH_MIN;
-    if (!(q.flags & L4RE_RM_F_RESERVED)) {
-        err = attach_dataspace(w, tag, &q);
-    } else {
-        if (l4_msgtag_items(tag))
-            rm_slot_drop(w);
+    err = attach_what(w, tag, &q);
+    if (!err)
         err = attach_place(w, &q);
-    }
-    if (err)
+    if (L4_UNLIKELY(err)) {
+        rm_lock();
+        rm_slot_unref(w->utcb, q.ds);
+        rm_unlock();
         return answer(err, 0);
+    }
     w->utcb->msg.mr[0] = q.start;
     return answer(0, 1);
 }
