@@ -357,7 +357,7 @@ test:
 	$(Q)$(PYTHON) tools/test.py $(TESTFLAGS)
 
 # Each target of the list is a long test.
-long-y := long-san long-fuzz long-sweep
+long-y := long-san long-fuzz long-model long-sweep
 .PHONY: $(long-y)
 test-long: $(long-y)
 # Every guest test on the kernel with sanitizers.
@@ -366,6 +366,9 @@ long-san:
 # A hundred million hostile system calls on each of three kernels.
 long-fuzz:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_fuzz.py $(TESTFLAGS)
+# The mapping database beside its specification, 10^7 steps booted on each of two kernels.
+long-model:
+	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_modeldriver.py $(TESTFLAGS)
 # An interrupt at 10^5 places of the kernel's long operations.
 long-sweep:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_sweep.py $(TESTFLAGS)
