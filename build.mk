@@ -121,6 +121,8 @@ sigma0-y :=
 roottask-y :=
 anon-y :=
 rom-y :=
+managed-y :=
+phys-y :=
 host-y :=
 include $(wildcard kernel/build.mk libl4/*.mk sigma0/build.mk roottask/build.mk pagers/build.mk)
 include $(sort $(wildcard tests/host/*.mk tests/guest/*.mk))
@@ -235,6 +237,8 @@ $(eval $(call server,sigma0,sigma0/,0x300000))
 $(eval $(call server,roottask,roottask/,0x400000))
 $(eval $(call server,anon,pagers/,0x400000))
 $(eval $(call server,rom,pagers/,0x400000))
+$(eval $(call server,managed,pagers/,0x400000))
+$(eval $(call server,phys,pagers/,0x400000))
 
 # ---------------------------------------------------------------- programs
 

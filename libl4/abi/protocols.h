@@ -290,6 +290,10 @@ enum l4re_rm_ops {
     L4RE_RM_GET_AREAS_OP = 6,
     L4RE_RM_GET_INFO_OP = 7,
 };
+/* Managed dataspaces (0x4005, Quire's own): a region map's control gate knows these too. */
+enum l4re_managed_ops {
+    L4RE_MANAGED_DATASPACE_OP = 0x100, /* answer: item, the map as a dataspace */
+};
 enum l4re_rm_flags_t {
     L4RE_RM_F_X = 0x1,
     L4RE_RM_F_W = 0x2,
