@@ -10,6 +10,7 @@
 #   make iso         build/quire.iso for BIOS and UEFI
 #   make abi-golden  rewrite tests/abi/golden.txt (an ABI change: see CHANGES.md)
 #   make compile_commands.json    build/compile_commands.json, where clangd looks for it
+#   make fuzz-model  random operations from libFuzzer beside the model; FUZZFLAGS=
 #   make bench       the benchmark: a table, and build/bench.json; BENCHFLAGS=
 #   make bench-compare BASE=file  the same, and what changed since
 #   make profile     instructions by function: PROFILEFLAGS=fault_1
@@ -35,9 +36,9 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
-.PHONY: all check test test-long prove model run iso clean FORCE apps guest tidy abi abi-golden \
-        compile_commands.json host-tests guest-run images bench bench-compare bench-images \
-        profile stack
+.PHONY: all check test test-long fuzz-model prove model run iso clean FORCE apps guest tidy abi \
+        abi-golden compile_commands.json host-tests guest-run images bench bench-compare \
+        bench-images profile stack
 all: images
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
@@ -333,7 +334,7 @@ $(O)/host/$(1).passed: $(O)/host/$(1)
 	$$(call say,CHECK,$(1))
 	$$(Q)$$< && touch $$@
 endef
-$(foreach t,$(host-y),$(eval $(call host-test,$(t))))
+$(foreach t,$(host-y) fuzz_random,$(eval $(call host-test,$(t))))
 host-tests: $(foreach t,$(host-y),$(O)/host/$(t))
 print-host-tests:
 	@printf '%s\n' $(host-y)
@@ -362,6 +363,7 @@ test:
 
 # Each target of the list is a long test.
 long-y := long-san long-fuzz long-model long-sweep
+long-y += long-states long-random
 .PHONY: $(long-y)
 test-long: $(long-y)
 # Every guest test on the kernel with sanitizers.
@@ -381,10 +383,21 @@ long-sweep:
 prove:
 	$(Q)$(PYTHON) tools/prove
 
-# All states of larger universes than make check and make test look at.
+# Random sequences of operations from libFuzzer; what fails is build/fuzz/crash-*, which
+# build/host/test_random replays.
+FUZZFLAGS ?= -max_total_time=60
+fuzz-model: $(O)/host/fuzz_random
+	@mkdir -p $(O)/fuzz/corpus
+	$(Q)$< -max_len=3000 -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 $(FUZZFLAGS) \
+	    $(O)/fuzz/corpus
+
+# All states of larger universes than make check and make test look at; ten million random
+# operations.
 long-states: $(O)/host/test_map_states $(O)/host/test_super_states
 	$(Q)$(O)/host/test_map_states long
 	$(Q)$(O)/host/test_super_states long
+long-random: $(O)/host/test_random
+	$(Q)$< 10000000
 
 model:
 	$(Q)$(PYTHON) tools/model --build $(O) $(MODELFLAGS)

@@ -15,7 +15,7 @@ static const uint8_t none[] = {0};
 
 static const struct map_universe universes[] = {
     {"two nodes", "quick", 2, L4_FPAGE_RW, map_rw, take_rw, none, 2062, 940272},
-    {"two nodes, written", "long", 2, L4_FPAGE_R, map_r, take_r, touch, 0, 0},
+    {"two nodes, written", "long", 2, L4_FPAGE_R, map_r, take_r, touch, 168772, 55188444},
     {"three nodes", "long", 3, L4_FPAGE_RW, map_rw, take_rw, none, 38911, 17743416},
 };
 
