@@ -42,7 +42,7 @@ long l4_thread_libc(l4_cap_idx_t thread, l4_utcb_t *thread_utcb)
     if (l4_is_invalid_cap(l4re_env()->rm))
         return 0;
     lock_take(&lock);
-    err = linux_capture(create, thread_utcb, &tls);
+    err = linux_capture(create, thread, thread_utcb, &tls);
     lock_drop(&lock);
     return err ? err : l4_error(fiasco_amd64_set_fs(thread, tls, l4_utcb()));
 }

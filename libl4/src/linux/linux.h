@@ -5,6 +5,7 @@
  *   calls.c    numbers to functions     bare.c     programs without a region manager
  *   files.c    log, files of the rom    memory.c   mmap and its kin
  *   time.c     clocks                   threads.c  clone, exit, futex
+ *   adopt.c    threads of L4            ahead.c    look-ahead
  *
  * A call runs in the thread that made it (common/foreign.h).
  *

@@ -46,7 +46,8 @@ struct record {
     l4_cap_idx_t semaphore; /* made when the thread first waits */
     int tid;
     bool dead;
-    l4_umword_t tls; /* thread pointer, of L4 threads that the C library knows; else 0 */
+    l4_umword_t tls; /* of L4 threads that the C library knows: thread pointer, else 0; */
+    l4_cap_idx_t adopted; /* and the thread, which is not ours */
     l4_umword_t clear_tid; /* address of a word that is cleared when the thread ends */
     l4_addr_t stack;       /* what goes with the thread; size 0: nothing */
     l4_umword_t stack_size;
@@ -88,7 +89,7 @@ static struct record *record_new(l4_utcb_t *utcb)
     if (!r)
         return NULL;
     r->utcb = utcb;
-    r->thread = r->semaphore = L4_INVALID_CAP;
+    r->thread = r->semaphore = r->adopted = L4_INVALID_CAP;
     r->tid = utcb == main_utcb ? MAIN_TID : linux_new_tid();
     r->clear_tid = list_lock;
     r->next = records;
@@ -400,7 +401,7 @@ static struct record *record_of(const l4_utcb_t *utcb)
     return r;
 }
 
-long linux_capture(int (*create)(void), l4_utcb_t *utcb, l4_umword_t *tls)
+long linux_capture(int (*create)(void), l4_cap_idx_t thread, l4_utcb_t *utcb, l4_umword_t *tls)
 {
     struct record *r = record_of(utcb);
     long err = 0;
@@ -412,8 +413,26 @@ long linux_capture(int (*create)(void), l4_utcb_t *utcb, l4_umword_t *tls)
         capture.by = NULL;
         r = record_of(utcb);
     }
-    *tls = err ? 0 : r->tls;
-    return err;
+    if (err)
+        return err;
+    r->adopted = thread;
+    *tls = r->tls;
+    return 0;
+}
+
+l4_cap_idx_t linux_own_thread(void)
+{
+    l4_cap_idx_t thread = L4_INVALID_CAP;
+    struct record *r;
+
+    if (l4_utcb() == main_utcb)
+        return l4re_env()->main_thread;
+    lock_take(&lock);
+    r = record_find(l4_utcb());
+    if (r)
+        thread = l4_is_valid_cap(r->thread) ? r->thread : r->adopted;
+    lock_drop(&lock);
+    return thread;
 }
 
 /* Threads only: a task cannot be copied. */

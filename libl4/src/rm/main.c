@@ -97,11 +97,11 @@ static long start_main_thread(void)
 }
 
 /* A message that is neither page fault nor of our protocol. False: nobody is to be answered. */
-static bool serve(struct rm_worker *w, l4_msgtag_t tag, l4_msgtag_t *answer)
+static bool serve(struct rm_worker *w, l4_msgtag_t tag, l4_umword_t label, l4_msgtag_t *answer)
 {
     switch (l4_msgtag_label(tag)) {
     case L4_PROTO_EXCEPTION:
-        if (foreign_turn(&rm_foreign, l4_utcb_exc_u(w->utcb))) {
+        if (foreign_turn(&rm_foreign, l4_utcb_exc_u(w->utcb)) || rm_section_fault(w, label)) {
             *answer = l4_msgtag(0, L4_UTCB_EXCEPTION_REGS_SIZE, 0, 0);
             return true;
         }
@@ -140,7 +140,7 @@ L4_NORETURN void rm_server_loop(struct rm_worker *w)
                 if (L4_LIKELY(l4_msgtag_label(tag) == L4RE_PROTO_RM))
                     answer = rm_serve(w, tag);
                 else
-                    more = serve(w, tag, &answer);
+                    more = serve(w, tag, label, &answer);
                 rm_set_state(w, RM_WAITING);
             }
             if (L4_UNLIKELY(!more || rm_owner != w))

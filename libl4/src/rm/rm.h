@@ -5,6 +5,7 @@
  *   worker.c   the threads and the lock    pending.c  faults that wait for the fault handler
  *   service.c  the protocol (attach ...)   report.c   exceptions: report, backtrace
  *   memory.c   nodes and capability slots  region.c   the regions themselves (pure)
+ *   section.c  sections without faults
  *
  * The region manager is some threads, the workers, in the task whose address space it manages. One
  * of them has the gate; another one stands in for it. While the first waits for a dataspace
@@ -258,6 +259,11 @@ static inline bool rm_slot_is_ours(l4_cap_idx_t cap)
 }
 bool rm_slot_ref(l4_cap_idx_t cap);
 bool rm_slot_unref(l4_utcb_t *utcb, l4_cap_idx_t cap);
+
+/* section.c: the operation that begins or ends a section (with the lock), and an exception: false:
+ * it is no fault in a section, or was refused; the message is as it was. */
+l4_msgtag_t rm_section(struct rm_worker *w, l4_msgtag_t tag);
+bool rm_section_fault(struct rm_worker *w, l4_umword_t label);
 
 /* service.c: a message of label L4RE_PROTO_RM or L4RE_PROTO_STATS; the answer. */
 l4_msgtag_t rm_serve(struct rm_worker *w, l4_msgtag_t tag);

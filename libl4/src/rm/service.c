@@ -498,6 +498,7 @@ static const struct {
     [L4RE_RM_GET_FAULTS_OP] = {get_faults, 2, false},
     [L4RE_RM_ANSWER_FAULT_OP] = {answer_fault, 3, false},
     [L4RE_RM_SET_FOREIGN_OP] = {set_foreign, 3, false},
+    [L4RE_RM_NO_FAULT_OP] = {rm_section, 3, false},
 };
 
 l4_msgtag_t rm_serve(struct rm_worker *w, l4_msgtag_t tag)

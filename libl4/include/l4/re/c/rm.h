@@ -20,6 +20,7 @@
  *                                                                 instruction pointer, label)
  *   answer_fault  11   id       error
  *   set_foreign   16   entry    copy                              (common/foreign.h)
+ *   no_fault      17   gs       begin                             (l4/util/ahead.h)
  *
  * `ds` in a message word is a capability index in the region manager's task: who shares that task
  * can use it; another asks find with MR3 = 1 (L4RE_RM_FIND_CAP) and a receive buffer for the item.
@@ -51,6 +52,7 @@ enum {
     L4RE_RM_GET_FAULTS_OP = 10,
     L4RE_RM_ANSWER_FAULT_OP = 11,
     L4RE_RM_SET_FOREIGN_OP = 16,
+    L4RE_RM_NO_FAULT_OP = 17,
     L4RE_RM_FIND_CAP = 1,
     L4RE_RM_DETACH_NO_UNMAP = 0x100,
 };

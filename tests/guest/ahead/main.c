@@ -1,0 +1,198 @@
+/*
+ * ahead/main.c - what is touched ahead does not fault, and what faults in a section is seen
+ */
+#include "tap.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <l4/re/c/mem_alloc.h>
+#include <l4/re/c/rm.h>
+#include <l4/re/c/stats.h>
+#include <l4/re/c/util/cap_alloc.h>
+#include <l4/re/c/util/kumem_alloc.h>
+#include <l4/re/env.h>
+#include <l4/sys/debugger.h>
+#include <l4/sys/err.h>
+#include <l4/sys/task.h>
+#include <l4/util/ahead.h>
+#include <l4/util/thread.h>
+#include <l4/util/util.h>
+
+#include <abi/stats.h>
+
+enum { KIB = 1024, DEEP = 128 * KIB, PAGES = 16, STACK = 16 * KIB };
+
+static volatile char pages[PAGES][L4_PAGESIZE] __attribute__((aligned(L4_PAGESIZE)));
+static pthread_barrier_t meeting;
+
+static long faults(void)
+{
+    l4_umword_t words[L4RE_RM_STATS_NUM] = {0};
+
+    l4re_stats_get(l4re_env()->rm, L4RE_STATS_GET_OP, 0, words, L4RE_RM_STATS_NUM);
+    return (long)words[L4RE_RM_STATS_FAULTS];
+}
+
+/* Write all of `size` bytes of stack. */
+static __attribute__((noinline)) void dig(unsigned long size)
+{
+    volatile char hole[size];
+
+    for (unsigned long i = 0; i < size; i += 64)
+        hole[i] = 1;
+}
+
+/* The pages of a stack, faults of which the region manager knows. */
+static void stack(void)
+{
+    long before;
+
+    tap_eq(l4_stack_reserve(DEEP), 0, "128 KiB of stack are touched ahead");
+    before = faults();
+    dig(DEEP - 4 * KIB);
+    tap_eq(faults() - before, 0, "using them does not fault");
+    before = faults();
+    dig(DEEP + 64 * KIB);
+    tap_ok(faults() - before >= 15, "what lies below still does, page by page");
+    tap_eq(l4_stack_reserve(4096 * KIB), -L4_ENOMEM, "more than the stack has is refused");
+    tap_eq(l4_stack_reserve(~0UL), -L4_ENOMEM, "so are 2^64 bytes");
+    tap_eq(l4_stack_reserve(0), 0, "nothing is there already");
+}
+
+static void sections(void)
+{
+    l4_fault_seen_t first = {0, 0};
+    unsigned n = 0;
+
+    tap_eq(l4_no_fault_end(NULL), -L4_ENOENT, "there is no section to end");
+    tap_eq(l4_no_fault_begin(), 0, "a section begins");
+    tap_eq(l4_no_fault_begin(), -L4_EBUSY, "but not twice");
+    l4_no_fault_end(NULL);
+    l4_no_fault_begin();
+    tap_eq(l4_no_fault_end(&first), 0, "without a fault, none is seen");
+    l4_no_fault_begin();
+    pages[n++][5] = 1;
+    tap_eq(l4_no_fault_end(&first), 1, "a fault is seen");
+    tap_ok(first.address == (l4_addr_t)&pages[0][5] && first.ip >= (l4_addr_t)sections &&
+           first.ip < (l4_addr_t)sections + KIB, "where it was, and by which instruction");
+    tap_eq(pages[0][5], 1, "and it was served");
+    l4_no_fault_begin();
+    for (; n < 6; n++)
+        pages[n][n] = 1;
+    tap_eq(l4_no_fault_end(&first), 5, "five faults are counted");
+    tap_eq((long)first.address, (long)&pages[1][1], "the first is told");
+    l4_no_fault_begin();
+    pages[0][0] = 2;
+    tap_eq(l4_no_fault_end(&first), 0, "what is present does not fault");
+    l4_stack_reserve(300 * KIB);
+    l4_no_fault_begin();
+    dig(296 * KIB);
+    tap_eq(l4_no_fault_end(&first), 0, "nor does a stack that was reserved");
+    l4_no_fault_begin();
+    dig(330 * KIB);
+    tap_ok(l4_no_fault_end(&first) >= 6, "one that was not does");
+}
+
+/* Faults at its leisure while main() is in a section. */
+static void *faulter(void *unused)
+{
+    pthread_barrier_wait(&meeting);
+    for (int i = 6; i < 10; i++)
+        pages[i][0] = 1;
+    pthread_barrier_wait(&meeting);
+    return unused;
+}
+
+/* A section of its own, while main() faults. */
+static void *watched(void *result)
+{
+    l4_no_fault_begin();
+    pages[10][0] = 1;
+    *(long *)result = l4_no_fault_end(NULL);
+    return NULL;
+}
+
+static void threads(void)
+{
+    pthread_t t;
+    long seen = -1;
+
+    pthread_barrier_init(&meeting, NULL, 2);
+    pthread_create(&t, NULL, faulter, NULL);
+    pthread_barrier_wait(&meeting);
+    l4_no_fault_begin();
+    pthread_barrier_wait(&meeting);
+    seen = l4_no_fault_end(NULL);
+    tap_ok(pages[9][0] == 1 && seen == 0, "the faults of another thread are not ours");
+    pthread_join(t, NULL);
+    pthread_create(&t, NULL, watched, &seen);
+    pthread_join(t, NULL);
+    tap_eq(seen, 1, "another thread has a section of its own");
+}
+
+static volatile long raw_seen;
+
+static void raw(void)
+{
+    l4_no_fault_begin();
+    pages[11][0] = 1;
+    pages[12][0] = 1;
+    raw_seen = l4_no_fault_end(NULL);
+    l4_sleep_forever();
+}
+
+static void raw_thread(void)
+{
+    static char raw_stack[STACK] __attribute__((aligned(16)));
+    l4_cap_idx_t thread = l4re_util_cap_alloc();
+
+    raw_seen = -1;
+    l4util_create_thread(thread, l4re_util_utcb_alloc(), l4re_env()->factory, (l4_umword_t)raw,
+                         (l4_umword_t)(raw_stack + STACK), l4re_env()->rm, L4RE_THIS_TASK_CAP,
+                         l4re_env()->scheduler, l4_sched_param(80, 0));
+    while (raw_seen == -1)
+        usleep(100);
+    tap_eq(raw_seen, 2, "and so has a thread of L4");
+    l4_task_delete_obj(L4_BASE_TASK_CAP, thread);
+}
+
+static long ask(l4_umword_t utcb, l4_umword_t begin)
+{
+    l4_utcb_t *u = l4_utcb();
+
+    u->msg.mr[0] = L4RE_RM_NO_FAULT_OP;
+    u->msg.mr[1] = utcb;
+    u->msg.mr[2] = begin;
+    return l4_error(l4_ipc_call(l4re_env()->rm, u, l4_msgtag(L4RE_PROTO_RM, 3, 0, 0),
+                                L4_IPC_NEVER));
+}
+
+static void hostile(void)
+{
+    int begun = 0, ended = 0;
+
+    tap_eq(ask(0, 1), -L4_EINVAL, "a section of nobody");
+    tap_eq(ask(~0UL, 0), -L4_ENOENT, "the end of one that is not");
+    while (begun < 1000 && ask(0x1000UL + (l4_umword_t)begun, 1) == 0)
+        begun++;
+    tap_ok(begun > 0 && begun < 1000, "there are not more than there is room for");
+    tap_eq(l4_no_fault_begin(), -L4_ENOMEM, "then there is none for us");
+    pages[13][0] = 1;
+    tap_eq(pages[13][0], 1, "and our faults are served as ever");
+    for (int i = 0; i < begun; i++)
+        ended += ask(0x1000UL + (l4_umword_t)i, 0) == 0;
+    tap_eq(ended, begun, "all of them end");
+    tap_ok(l4_no_fault_begin() == 0 && l4_no_fault_end(NULL) == 0, "and there is room again");
+}
+
+int main(void)
+{
+    stack();
+    sections();
+    threads();
+    raw_thread();
+    hostile();
+    return tap_done();
+}
