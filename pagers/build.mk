@@ -5,4 +5,5 @@ libl4-y += ../pagers/source.c
 anon-y := anon.c pages.c cow.c zero.c ram.c frames.c pageindex.c
 rom-y := rom.c
 managed-y := managed.c managed_fault.c ../libl4/src/rm/region.c
-libl4-y += src/re_managed.c
+libl4-y += src/re_managed.c src/re_phys.c
+phys-y := phys.c

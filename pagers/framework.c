@@ -374,6 +374,36 @@ static long create_account(const struct request *r, l4_utcb_t *utcb, l4_msgtag_t
     return 0;
 }
 
+/* What is opened at the manager gate may outlive us: then the client gets the gate by grant. */
+static void answer_opened(l4_utcb_t *utcb, const struct dataspace *ds, l4_msgtag_t *reply)
+{
+    answer_gate(utcb, ds->lasting ? passed_gate : ds->gate, manager->gate_rights, reply);
+    if (ds->lasting)
+        utcb->msg.mr[0] |= L4_MAP_ITEM_GRANT;
+}
+
+/* As at an account, with an address as fourth argument. */
+static long open_by_size(const struct request *r, l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    struct ds_request what = {.align = L4_PAGESHIFT, .at_manager = true};
+    struct dataspace *ds;
+    l4_umword_t align = 0;
+    long err;
+
+    if ((err = factory_argument(r, 0, &what.size)) != 0)
+        return err;
+    factory_argument(r, 1, &what.flags);
+    factory_argument(r, 2, &align);
+    factory_argument(r, 3, &what.address);
+    if (what.size == 0 || what.size > L4_USER_END || what.address > L4_USER_END - what.size)
+        return -L4_ERANGE;
+    if (align > L4_PAGESHIFT && align < L4_WHOLE_ADDRESS_SPACE)
+        what.align = align;
+    if ((err = dataspace_new(&house, &what, dataspace_dispatch, &ds)) == 0)
+        answer_opened(utcb, ds, reply);
+    return err;
+}
+
 static long open_by_name(const struct request *r, l4_utcb_t *utcb, l4_msgtag_t *reply)
 {
     char name[DATASPACE_NAME_MAX];
@@ -392,10 +422,9 @@ static long open_by_name(const struct request *r, l4_utcb_t *utcb, l4_msgtag_t *
         return -L4_EMSGTOOSHORT;
     memcpy(name, &utcb->msg.mr[2], length);
     name[length] = '\0';
-    if ((err = dataspace_new(&house, &what, dataspace_dispatch, &ds)) != 0)
-        return err;
-    answer_gate(utcb, ds->gate, manager->gate_rights, reply);
-    return 0;
+    if ((err = dataspace_new(&house, &what, dataspace_dispatch, &ds)) == 0)
+        answer_opened(utcb, ds, reply);
+    return err;
 }
 
 static long manager_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
@@ -410,7 +439,8 @@ static long manager_dispatch(struct l4_server_object *self, l4_umword_t rights, 
         return -L4_EMSGTOOSHORT;
     switch (l4_msgtag_label(tag)) {
     case L4_PROTO_FACTORY:
-        return create_account(&r, utcb, reply);
+        return (l4_mword_t)r.w[0] == L4RE_PROTO_DATASPACE && manager->at_manager
+                   ? open_by_size(&r, utcb, reply) : create_account(&r, utcb, reply);
     case L4RE_PROTO_NAMESPACE:
         return open_by_name(&r, utcb, reply);
     case L4RE_PROTO_STATS:
@@ -427,5 +457,6 @@ int manager_run(const struct manager *m)
 
     objects_init(m);
     received_cap = l4re_util_cap_alloc() | L4_RCV_ITEM_LOCAL_ID;
+    dataspaces_restore(dataspace_dispatch);
     l4_server_loop(l4_utcb(), &opts);
 }

@@ -10,6 +10,7 @@
 #include "objects.h"
 
 #include <abi/errors.h>
+#include <l4/re/c/parent.h>
 #include <l4/re/c/util/cap_alloc.h>
 #include <l4/sys/task.h>
 
@@ -18,6 +19,7 @@
 const struct manager *manager;
 struct account house = {.quota = ~0UL, .gate = L4_INVALID_CAP};
 const struct dataspace *in_use[2];
+l4_cap_idx_t passed_gate = L4_INVALID_CAP;
 l4_umword_t object_pages;
 
 static struct dataspace *dataspaces;
@@ -72,6 +74,28 @@ static long gate_new(void *object, l4_cap_idx_t *out)
     return 0;
 }
 
+/* One that outlives us if the manager knows how to begin again, and is begun again. */
+static long ds_gate_new(struct dataspace *ds)
+{
+    l4_umword_t words[L4RE_PARENT_GATE_WORDS] = {0}, number;
+    long err;
+
+    if (!manager->save || ds->account != &house)
+        return gate_new(ds, &ds->gate);
+    if (passed_gate & L4_INVALID_CAP_BIT)
+        passed_gate = l4re_util_cap_alloc();
+    ds->gate = l4re_util_cap_alloc();
+    if ((passed_gate | ds->gate) & L4_INVALID_CAP_BIT)
+        return -L4_ENOMEM;
+    manager->save(ds, words);
+    err = l4re_parent_gate(ds->gate, passed_gate, (l4_umword_t)ds, words, &number);
+    ds->lasting = err >= 0;
+    if (ds->lasting)
+        return 0;
+    l4re_util_cap_free(ds->gate);
+    return err == -L4_ENOSYS ? gate_new(ds, &ds->gate) : err;
+}
+
 static void gate_delete(l4_cap_idx_t gate)
 {
     l4_task_delete_obj(L4_BASE_TASK_CAP, gate);
@@ -114,6 +138,49 @@ static void gc_step(void)
         dataspace_release(ds);
 }
 
+static void dataspace_enter(struct dataspace *ds)
+{
+    ds->account->dataspaces++;
+    ds->next = dataspaces;
+    dataspaces = ds;
+}
+
+/* The gate is in ds->gate, the dataspace is made from its words. */
+static long restore(struct dataspace *ds, l4_umword_t number, const l4_umword_t *words)
+{
+    long err = manager->restore(ds, words);
+
+    if (err == 0 && (err = l4re_parent_gate_bind(number, (l4_umword_t)ds)) < 0 && manager->release)
+        manager->release(ds);
+    return err;
+}
+
+void dataspaces_restore(l4_server_fn dispatch)
+{
+    l4_umword_t words[L4RE_PARENT_GATE_WORDS];
+    l4_cap_idx_t gate = l4re_util_cap_alloc();
+
+    for (l4_umword_t n = 0; manager->restore && l4re_parent_gate_next(&n, words, gate) == 0; n++) {
+        struct dataspace *ds = object_new();
+
+        if (ds) {
+            ds->object.dispatch = dispatch;
+            ds->account = &house;
+            ds->gate = gate;
+            ds->lasting = true;
+        }
+        if (ds && restore(ds, n, words) >= 0) {
+            dataspace_enter(ds);
+            gate = l4re_util_cap_alloc();
+            continue;
+        }
+        l4_task_delete_obj(L4_BASE_TASK_CAP, gate);
+        if (ds)
+            object_free(ds);
+    }
+    l4re_util_cap_free(gate);
+}
+
 long dataspace_new(struct account *a, const struct ds_request *r, l4_server_fn dispatch,
                    struct dataspace **out)
 {
@@ -129,11 +196,9 @@ long dataspace_new(struct account *a, const struct ds_request *r, l4_server_fn d
     ds->account = a;
     if ((err = manager->open(ds, r)) != 0)
         goto no_dataspace;
-    if ((err = gate_new(ds, &ds->gate)) != 0)
+    if ((err = ds_gate_new(ds)) != 0)
         goto no_gate;
-    a->dataspaces++;
-    ds->next = dataspaces;
-    dataspaces = ds;
+    dataspace_enter(ds);
     *out = ds;
     return 0;
 

@@ -15,6 +15,11 @@ long account_new(l4_umword_t quota, l4_server_fn dispatch, struct account **out)
 long dataspace_new(struct account *a, const struct ds_request *r, l4_server_fn dispatch,
                    struct dataspace **out);
 
+/* A lasting dataspace's gate for the client: granted on, it is gone from here. */
+extern l4_cap_idx_t passed_gate;
+/* What earlier lives of this manager have opened. */
+void dataspaces_restore(l4_server_fn dispatch);
+
 /* Delete the gate, if it still exists, and give everything back. */
 void dataspace_release(struct dataspace *ds);
 void account_release(struct account *a);

@@ -12,7 +12,7 @@
 struct request {
     l4_umword_t rights; /* of the capability that was used */
     l4_msgtag_t tag;
-    l4_umword_t w[7];
+    l4_umword_t w[9];
     l4_umword_t item[2]; /* the first received item, 0: none */
 };
 

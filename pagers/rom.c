@@ -23,6 +23,7 @@ enum { ROM_OBJECT_PAGES = 16 }; /* about 500 dataspaces open at a time */
 struct rom_ds {
     struct dataspace ds;
     l4_addr_t start;
+    unsigned module; /* its number: what the next life has to know */
 };
 
 static _Alignas(L4_PAGESIZE) char object_memory[ROM_OBJECT_PAGES][L4_PAGESIZE];
@@ -33,24 +34,46 @@ static void *rom_new_page(void)
     return object_pages_used < ROM_OBJECT_PAGES ? object_memory[object_pages_used++] : NULL;
 }
 
+static const l4mod_info *modules(void)
+{
+    return (const l4mod_info *)ROM_MODULES_ADDR;
+}
+
+static void set_module(struct dataspace *ds, unsigned number)
+{
+    struct rom_ds *rom = (struct rom_ds *)ds;
+
+    rom->start = modules()->mods[number].start;
+    rom->module = number;
+    ds->size = modules()->mods[number].size;
+    ds->rights = L4RE_DS_F_RX;
+}
+
 static long rom_open(struct dataspace *ds, const struct ds_request *r)
 {
-    const l4mod_info *info = (const l4mod_info *)ROM_MODULES_ADDR;
-    struct rom_ds *rom = (struct rom_ds *)ds;
+    const l4mod_info *info = modules();
 
     if (!r->name)
         return -L4_ENODEV; /* we have no memory to give */
-    for (unsigned i = 0; i < info->count; i++) {
-        const l4mod_mod *m = &info->mods[i];
-
-        if (strcmp(info->strings + m->name, r->name) != 0)
-            continue;
-        rom->start = m->start;
-        ds->size = m->size;
-        ds->rights = L4RE_DS_F_RX;
-        return 0;
-    }
+    for (unsigned i = 0; i < info->count; i++)
+        if (strcmp(info->strings + info->mods[i].name, r->name) == 0) {
+            set_module(ds, i);
+            return 0;
+        }
     return -L4_ENOENT;
+}
+
+static void rom_save(const struct dataspace *ds, l4_umword_t *words)
+{
+    words[0] = ((const struct rom_ds *)ds)->module;
+}
+
+static long rom_restore(struct dataspace *ds, const l4_umword_t *words)
+{
+    if (words[0] >= modules()->count)
+        return -L4_ENOENT;
+    set_module(ds, (unsigned)words[0]);
+    return 0;
 }
 
 static long rom_map(struct dataspace *ds, l4_umword_t offset, struct ds_page *page)
@@ -74,6 +97,8 @@ static const struct manager rom = {
     .gate_rights = L4_CAP_FPAGE_RD, /* D: the holder may close it */
     .open = rom_open,
     .map = rom_map,
+    .save = rom_save,
+    .restore = rom_restore,
     .frame = rom_frame,
     .new_page = rom_new_page,
 };

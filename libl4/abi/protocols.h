@@ -239,6 +239,13 @@ enum l4re_ma_flags {
 };
 #define L4RE_MA_AHEAD(order) ((unsigned long)(order) << L4RE_MA_AHEAD_SHIFT)
 
+/* Flags of what the manager `phys` opens, Quire's own; a fourth argument is a device's address */
+enum l4re_phys_flags {
+    L4RE_PHYS_DEVICE = 0x1000, /* memory of a device, uncached if not said otherwise */
+    L4RE_PHYS_CACHED = 0x2000,
+    L4RE_PHYS_BELOW_4G = 0x4000, /* memory for devices with 32 address bits */
+};
+
 /* Account of a memory allocator (0x400b), Quire's own */
 enum l4re_ma_ops {
     L4RE_MA_RELEASE_OP = 1,  /* all its dataspaces and its gate are gone */

@@ -72,6 +72,7 @@ struct dataspace {
     struct dataspace *next;
     struct ds_counts counts;
     bool reserved; /* between ds_reserve() and ds_unreserve() */
+    bool lasting;  /* its gate is the parent's, and outlives us */
     /* the manager's: set by open() */
     l4_umword_t size; /* bytes */
     unsigned rights;  /* L4RE_DS_F_R, _W, _X: what a holder with all rights may do */
@@ -80,6 +81,8 @@ struct dataspace {
 /* What to open: a name, or size and flags. */
 struct ds_request {
     const char *name;      /* NULL: by size */
+    bool at_manager;       /* by size at the manager gate, not by an account */
+    l4_umword_t address;   /* then: physical address of a device, 0: none given */
     l4_umword_t size;      /* bytes, not 0 */
     l4_umword_t flags;     /* enum l4re_ma_flags */
     unsigned align;        /* order of the alignment, at least L4_PAGESHIFT */
@@ -97,6 +100,7 @@ struct manager {
     const char *name;
     l4_umword_t ds_size;  /* bytes of the manager's own structure around struct dataspace */
     unsigned gate_rights; /* of the capabilities handed out: L4_CAP_FPAGE_... */
+    bool at_manager;      /* who has the manager gate may open by size, too: nobody pays */
 
     /* Set up a zeroed *ds: set size and rights. Error: the client gets it, *ds is forgotten. */
     long (*open)(struct dataspace *ds, const struct ds_request *request);
@@ -118,6 +122,13 @@ struct manager {
     void (*info)(struct dataspace *ds, l4_umword_t *size, unsigned *rights);
     /* Nobody can reach *ds any more: give its frames back. NULL: nothing to do. */
     void (*release)(struct dataspace *ds);
+
+    /* For a manager that the boot script restarts: three words that say what a dataspace opened at
+     * the manager gate is, and the dataspace made again from them (then set size and rights as
+     * open() does; error: its gate is deleted). Clients go on with the next life. NULL: they do
+     * not. */
+    void (*save)(const struct dataspace *ds, l4_umword_t words[L4RE_PARENT_GATE_WORDS]);
+    long (*restore)(struct dataspace *ds, const l4_umword_t words[L4RE_PARENT_GATE_WORDS]);
 
     /* The frame of a page that exists, -L4_ENOENT; makes nothing. NULL: -L4_ENOSYS. */
     l4_mword_t (*frame)(struct dataspace *ds, l4_umword_t offset);
