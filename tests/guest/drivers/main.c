@@ -71,7 +71,7 @@ static void memory_for_devices(void)
     tap_eq(l4re_phys_address(ds, SIZE, &byte), -L4_ERANGE, "behind the end is no address");
     l4re_rm_detach((void *)at);
     l4re_util_cap_free_um(ds);
-    tap_ok(memory(1 << 30, 0, 0) == L4_INVALID_CAP, "what the account does not allow cannot be had");
+    tap_ok(memory(1 << 30, 0, 0) == L4_INVALID_CAP, "what the account does not allow is refused");
     tap_ok(memory(~0UL, 0, 0) == L4_INVALID_CAP, "nor 2^64 bytes");
 }
 

@@ -1,0 +1,232 @@
+/*
+ * bad_clients/main.c - what dataspace managers survive, and who a shared dataspace belongs to
+ */
+#include "tap.h"
+
+#include <abi/stats.h>
+#include <l4/re/c/dataspace.h>
+#include <l4/re/c/mem_alloc.h>
+#include <l4/re/c/namespace.h>
+#include <l4/re/c/stats.h>
+#include <l4/re/c/util/cap_alloc.h>
+#include <l4/re/env.h>
+#include <l4/sys/err.h>
+#include <l4/sys/factory.h>
+#include <l4/sys/task.h>
+#include <l4/util/thread.h>
+
+#include <string.h>
+
+enum { PAGES = 8, SIZE = PAGES * L4_PAGESIZE, CLIENTS = 1000, SILENT = 1000, STACK = 8192 };
+
+static const l4_addr_t window = 0x600000000;
+static l4_cap_idx_t many[CLIENTS], many_ds[CLIENTS];
+static char stack[STACK] __attribute__((aligned(16)));
+
+static l4_cap_idx_t new_account(l4_umword_t pages)
+{
+    l4_cap_idx_t account = l4re_util_cap_alloc();
+    l4_utcb_t *u = l4_utcb();
+    l4_msgtag_t tag = l4_factory_create_start_u(L4RE_PROTO_MEM_ALLOC, account, u);
+
+    l4_factory_create_add_uint_u(pages * L4_PAGESIZE, &tag, u);
+    return l4_error(l4_factory_create_commit_u(l4re_env_get_cap("anon"), tag, u)) < 0
+               ? L4_INVALID_CAP : account;
+}
+
+static void end_account(l4_cap_idx_t account)
+{
+    l4_utcb()->msg.mr[0] = L4RE_MA_RELEASE_OP;
+    l4_ipc_call(account, l4_utcb(), l4_msgtag(L4RE_PROTO_MEM_ALLOC, 1, 0, 0), L4_IPC_NEVER);
+    l4re_util_cap_free(account);
+}
+
+static l4re_ds_t new_ds(l4_cap_idx_t account, unsigned long flags)
+{
+    l4re_ds_t ds = l4re_util_cap_alloc();
+
+    return l4re_ma_alloc_align_srv(account, SIZE, ds, flags, 0) < 0 ? L4_INVALID_CAP : ds;
+}
+
+static long touch(l4re_ds_t ds, unsigned long offset, unsigned flags)
+{
+    return l4re_ds_map(ds, offset, flags, window, window, window + L4_PAGESIZE);
+}
+
+/* A copy of the capability, as another task would get it. */
+static l4_cap_idx_t pass(l4_cap_idx_t cap, unsigned char rights)
+{
+    l4_cap_idx_t copy = l4re_util_cap_alloc();
+
+    l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP, l4_obj_fpage(cap, 0, rights),
+                l4_map_obj_control(copy, 0));
+    return copy;
+}
+
+/* ---------------------------------------------------------------- misuse */
+
+static void numbers(void)
+{
+    static const l4_umword_t bad[] = {SIZE, SIZE + 1, 1UL << 47, 1UL << 63, ~0UL, -4096UL, -1UL};
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 0);
+    unsigned wrong = 0;
+
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        wrong += touch(ds, bad[i], L4RE_DS_F_R) != -L4_ERANGE;
+        wrong += l4re_ds_clear(ds, bad[i], 1) != -L4_ERANGE;
+        wrong += bad[i] > SIZE && l4re_ds_clear(ds, 0, bad[i]) != -L4_ERANGE;
+        wrong += bad[i] > SIZE && l4re_ds_clear(ds, 4096, bad[i]) != -L4_ERANGE;
+        wrong += l4re_ds_allocate(ds, bad[i], bad[i]) != -L4_ERANGE;
+        wrong += l4re_ds_copy_in(ds, bad[i], ds, 0, 1) != -L4_ERANGE;
+        wrong += l4re_ds_copy_in(ds, 0, ds, bad[i], 1) != -L4_ERANGE;
+        wrong += bad[i] > SIZE && l4re_ds_copy_in(ds, 0, ds, 0, bad[i]) != -L4_ERANGE;
+    }
+    tap_eq(wrong, 0, "offsets and sizes up to 2^64 are out of range");
+    l4re_util_cap_free_um(ds);
+}
+
+static void strangers(void)
+{
+    l4_cap_idx_t slot = l4re_util_cap_alloc();
+    l4_cap_idx_t caps[] = {l4re_env()->rm, l4re_env()->main_thread, l4re_env()->factory,
+                           l4re_env()->log, l4re_env()->mem_alloc, l4re_env_get_cap("rom"),
+                           l4re_env_get_cap("anon"), L4_BASE_TASK_CAP};
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 0);
+    unsigned taken = 0;
+
+    for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+        l4_cap_idx_t weak = pass(caps[i], L4_CAP_FPAGE_RO);
+
+        taken += l4re_ds_copy_in(ds, 0, weak, 0, 1) == 0;
+        taken += l4re_ma_snapshot(weak, slot, 0) == 0;
+        l4re_util_cap_free(weak);
+    }
+    tap_eq(taken, 0, "what is no dataspace is no source");
+    tap_eq(l4re_ds_copy_in(ds, 0, slot, 0, 1) < 0, 1, "nor is an empty slot");
+    tap_eq(touch(ds, 0, L4RE_DS_F_RW), 0, "the manager goes on");
+    l4re_util_cap_free(slot);
+    l4re_util_cap_free_um(ds);
+}
+
+/* Requests for pages by somebody who does not wait for the answers. */
+static void never_receives(void)
+{
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 0);
+    l4_utcb_t *u = l4_utcb();
+
+    for (unsigned i = 0; i < SILENT; i++) {
+        u->msg.mr[0] = L4RE_DS_MAP_OP;
+        u->msg.mr[1] = u->msg.mr[2] = i % PAGES * L4_PAGESIZE;
+        u->msg.mr[3] = L4RE_DS_F_RW;
+        l4_ipc_send(ds, u, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0), L4_IPC_NEVER);
+    }
+    tap_eq(touch(ds, 0, L4RE_DS_F_RW), 0, "who never receives does not keep the server waiting");
+    l4re_util_cap_free_um(ds);
+}
+
+static l4re_ds_t dry;
+static volatile unsigned long refused;
+
+L4UTIL_THREAD_STATIC_FUNC(faults_for_ever)
+{
+    for (;;)
+        refused += touch(dry, 0, L4RE_DS_F_RW) == -L4_ENOMEM;
+}
+
+/* As important as we are: it gets every second time slice, and not one page. */
+static void for_ever(void)
+{
+    l4_cap_idx_t poor = new_account(0), thread = l4re_util_cap_alloc();
+    l4re_env_t *env = l4re_global_env;
+    l4re_ds_t ds = new_ds(env->mem_alloc, 0);
+    bool good = true;
+
+    dry = new_ds(poor, 0);
+    memset(stack, 0, sizeof(stack));
+    l4util_create_thread(thread, (l4_utcb_t *)env->first_free_utcb, env->factory,
+                         (l4_umword_t)faults_for_ever, (l4_umword_t)(stack + STACK), env->rm,
+                         L4_BASE_TASK_CAP, env->scheduler, l4_sched_param(100, 0));
+    l4_ipc_sleep_ms(1);
+    for (unsigned i = 0; i < 2000; i++)
+        good &= touch(ds, i % PAGES * L4_PAGESIZE, L4RE_DS_F_RW) == 0;
+    l4_task_delete_obj(L4_BASE_TASK_CAP, thread);
+    tap_ok(good && refused > 0, "who faults for ever gets errors for ever, and others their pages");
+    l4re_util_cap_free(thread);
+    l4re_util_cap_free_um(ds);
+    end_account(poor);
+}
+
+static void a_thousand(void)
+{
+    unsigned made = 0, mapped = 0, gone = 0;
+
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        many[i] = new_account(2);
+        many_ds[i] = new_ds(many[i], 0);
+        made += many_ds[i] != L4_INVALID_CAP;
+    }
+    tap_eq(made, CLIENTS, "a thousand clients have accounts and dataspaces");
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < CLIENTS; i++)
+            mapped += touch(many_ds[i], 0, L4RE_DS_F_RW) == 0;
+    tap_eq(mapped, 2 * CLIENTS, "and get pages, all of them");
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        end_account(many[i]);
+        gone += touch(many_ds[i], 0, L4RE_DS_F_R) < 0;
+        l4re_util_cap_free(many_ds[i]);
+    }
+    tap_eq(gone, CLIENTS, "and lose them when their accounts end");
+}
+
+/* ---------------------------------------------------------------- sharing */
+
+static void fewer_rights(void)
+{
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 0);
+    l4_cap_idx_t reader = pass(ds, L4_CAP_FPAGE_RO), writer = pass(ds, L4_CAP_FPAGE_RW);
+
+    tap_eq(touch(writer, 0, L4RE_DS_F_RW), 0, "a capability with W writes");
+    tap_eq(touch(reader, 0, L4RE_DS_F_RW), -L4_EPERM, "one without does not");
+    tap_eq(touch(reader, 0, L4RE_DS_F_R), 0, "but reads");
+    l4_task_delete_obj(L4_BASE_TASK_CAP, writer);
+    tap_eq(touch(ds, 0, L4RE_DS_F_R), 0, "who has no right to delete does not end it for others");
+    tap_ok(touch(writer, 0, L4RE_DS_F_R) < 0, "but drops it");
+    l4_task_unmap(L4_BASE_TASK_CAP, l4_obj_fpage(ds, 0, L4_CAP_FPAGE_RWSD), L4_FP_OTHER_SPACES);
+    tap_ok(touch(reader, 0, L4RE_DS_F_R) < 0, "revoked, what was passed on is worth nothing");
+    tap_eq(touch(ds, 0, L4RE_DS_F_RW), 0, "to the owner it still is");
+    l4re_util_cap_free(reader);
+    l4re_util_cap_free(writer);
+    l4re_util_cap_free_um(ds);
+}
+
+static void the_creator_dies(void)
+{
+    l4_cap_idx_t creator = new_account(2 * PAGES), heir = new_account(2 * PAGES);
+    l4re_ds_t ds = new_ds(creator, 0), kept = l4re_util_cap_alloc();
+    l4_cap_idx_t passed = pass(ds, L4_CAP_FPAGE_RW);
+
+    touch(ds, 0, L4RE_DS_F_RW);
+    *(volatile char *)window = 'k';
+    tap_eq(l4re_ma_snapshot_srv(heir, passed, kept, L4RE_MA_RESERVED), 0,
+           "whoever may read a dataspace can keep what is in it");
+    end_account(creator);
+    tap_ok(touch(passed, 0, L4RE_DS_F_R) < 0, "when the creator dies its dataspace is gone");
+    tap_eq(touch(kept, 0, L4RE_DS_F_R), 0, "what was kept is not");
+    tap_eq(*(volatile char *)window, 'k', "with its contents");
+    l4re_util_cap_free(ds);
+    l4re_util_cap_free(passed);
+    l4re_util_cap_free_um(kept);
+    end_account(heir);
+}
+
+int main(void)
+{
+    numbers();
+    strangers();
+    never_receives();
+    for_ever();
+    a_thousand();
+    fewer_rights();
+    the_creator_dies();
+    return tap_done();
+}
