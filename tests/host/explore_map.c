@@ -531,7 +531,8 @@ int explore_maps(const struct map_universe *u, unsigned n, const char *when)
         if (strcmp(u[i].when, when))
             continue;
         r = explore_map(&u[i]);
-        EXPECT(r.states == u[i].states && r.transitions == u[i].transitions);
+        if (u[i].states)
+            EXPECT(r.states == u[i].states && r.transitions == u[i].transitions);
         printf("ok %u - %s\n", ++done, u[i].name);
     }
     printf("1..%u\n", done);

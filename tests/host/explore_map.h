@@ -13,7 +13,7 @@ struct map_universe {
     const uint8_t *map_rights;   /* each is tried; 0 ends */
     const uint8_t *unmap_rights; /* the same; 8: none, which asks and resets */
     const uint8_t *touches;      /* the CPU sets these: 1 accessed, 3 dirty too */
-    uint64_t states, transitions; /* how many there are */
+    uint64_t states, transitions; /* how many there are; 0: nobody has counted them yet */
 };
 
 /* Those whose time it is, one after the other. A program's status. */
