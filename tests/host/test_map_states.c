@@ -19,7 +19,7 @@ static const struct map_universe universes[] = {
     {"two nodes, read and written", "quick", 2, L4_FPAGE_R, map_r, take_r, touch, 1954, 527580},
     {"four nodes", "quick", 4, L4_FPAGE_RW, map_rw, take_rw, none, 24560, 8988960},
     {"five nodes", "each", 5, L4_FPAGE_RW, map_rw, take_rw, none, 144200, 52777200},
-    {"six nodes", "long", 6, L4_FPAGE_RW, map_rw, take_rw, none, 0, 0},
+    {"six nodes", "long", 6, L4_FPAGE_RW, map_rw, take_rw, none, 491791, 179995506},
     {"four nodes, all rights", "long", 4, L4_FPAGE_RWX, map_rwx, take_rwx, none, 0, 0},
     {"three nodes, read and written", "long", 3, L4_FPAGE_R, map_r, take_r, touch, 160894,
      43441380},
