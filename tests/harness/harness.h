@@ -176,6 +176,7 @@ struct touched {
 struct touched touch_read(l4_addr_t address, l4_umword_t unused);
 struct touched touch_write(l4_addr_t address, l4_umword_t value);
 struct touched touch_run(l4_addr_t address, l4_umword_t unused);
+struct touched touch_port(l4_umword_t port, l4_umword_t unused); /* in */
 
 void handler_start(void);
 /* A further thread in the test's own task, with the UTCB of that number (2..), running fn. */

@@ -2,7 +2,7 @@
  * probe.c - a child touches an address; the fault handler tells what came of it
  *
  * The handler is a thread of the test's task. It rejects page faults; of the exceptions that
- * follow, those of the three instructions below go on at the place behind them.
+ * follow, those of the four instructions below go on at the place behind them.
  */
 #include "harness.h"
 
@@ -16,7 +16,7 @@ static volatile l4_umword_t last_fault;
 
 /* rdi address, rsi value; rax value read, rdx 1 = refused. */
 extern char touch_end[], touch_refused[];
-__asm__(".globl touch_read, touch_write, touch_run, touch_end, touch_refused\n"
+__asm__(".globl touch_read, touch_write, touch_run, touch_port, touch_end, touch_refused\n"
         "touch_read:\n"
         "    mov %rsp, %r10\n"
         "    mov (%rdi), %rax\n"
@@ -30,6 +30,12 @@ __asm__(".globl touch_read, touch_write, touch_run, touch_end, touch_refused\n"
         "touch_run:\n"
         "    mov %rsp, %r10\n"
         "    call *%rdi\n"
+        "    xor %edx, %edx\n"
+        "    ret\n"
+        "touch_port:\n"
+        "    mov %rsp, %r10\n"
+        "    mov %edi, %edx\n"
+        "    in (%dx), %al\n"
         "    xor %edx, %edx\n"
         "    ret\n"
         "touch_end:\n"

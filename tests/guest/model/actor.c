@@ -3,6 +3,17 @@
  */
 #include "model.h"
 
+/* A capability is called: the server behind the gate tells label and rights. */
+static void look_at_slot(l4_cap_idx_t slot, struct look *l, unsigned p)
+{
+    l4_utcb_t *u = l4_utcb();
+
+    if (l4_msgtag_has_error(l4_ipc_call(slot, u, l4_msgtag(0, 0, 0, 0), L4_IPC_NEVER)))
+        return;
+    l->could[p] = (uint8_t)(CAN_READ | u->msg.mr[1]);
+    l->read[p] = u->msg.mr[0];
+}
+
 static void look(const struct step *s, struct look *l)
 {
     for (unsigned p = 0; p < SPEC_PAGES; p++) {
@@ -10,6 +21,16 @@ static void look(const struct step *s, struct look *l)
         struct touched t = {0, 1};
 
         l->could[p] = 0;
+        if (!l->tried[p])
+            continue;
+        if (s->universe == SLOTS) {
+            look_at_slot(at, l, p);
+            continue;
+        }
+        if (s->universe == PORTS) {
+            l->could[p] = touch_port(at, 0).refused ? 0 : CAN_READ;
+            continue;
+        }
         if (l->tried[p] & CAN_READ)
             t = touch_read(at, 0);
         l->read[p] = t.value;

@@ -3,9 +3,7 @@
  */
 #include "model.h"
 
-enum { HISTORY_STEPS = 64, LOOK_ALL_EVERY = 8, ROOTS = 8 };
-#define PLACE 0x100000000UL /* space i has its pages at (i + 1) times this */
-#define FRAME_WORD(frame) (0xc3UL | (l4_umword_t)(frame) << 8)
+enum { HISTORY_STEPS = 64, LOOK_ALL_EVERY = 8, FRAMES = 8 };
 
 unsigned long steps_done, looks_done, refused_done;
 
@@ -16,10 +14,7 @@ static struct {
     bool dead;
 } space[SPEC_SPACES];
 static struct step step;
-static unsigned order; /* of a page of the specification */
-static bool supers;    /* of this history: are there superpages */
-l4_addr_t super_frames;
-static char small_frames[ROOTS * L4_PAGESIZE] __attribute__((aligned(ROOTS * 4096)));
+static enum universe universe; /* of this history */
 
 static unsigned below(unsigned n)
 {
@@ -27,11 +22,6 @@ static unsigned below(unsigned n)
     state ^= state << 25;
     state ^= state >> 27;
     return (unsigned)(state * 0x2545f4914f6cdd1dUL >> 33) % n;
-}
-
-static l4_addr_t address(unsigned s, unsigned page)
-{
-    return (s + 1) * PLACE + ((l4_addr_t)page << order);
 }
 
 static l4_cap_idx_t task_of(unsigned s)
@@ -55,21 +45,6 @@ static unsigned any_living(void)
 
 /* ---- a history's beginning ---- */
 
-/* The roots: eight pages or one superpage, at the first pages of space 0. */
-static void roots(void)
-{
-    l4_addr_t from = supers ? super_frames : (l4_addr_t)small_frames;
-
-    for (unsigned i = 0; i < ROOTS; i++)
-        *(l4_umword_t *)(from + ((l4_addr_t)i << order)) = FRAME_WORD(i);
-    expect_eq(l4_error(l4_task_map(space[0].actor->task, L4_BASE_TASK_CAP,
-                                   l4_fpage(from, order + 3, L4_FPAGE_RWX),
-                                   l4_map_control(address(0, 0), 0, 0))), 0);
-    memset(&spec, 0, sizeof(spec));
-    for (unsigned i = 0; i < ROOTS; i++)
-        spec_root(&spec, 0, i, supers ? 2 : 1, i, SPEC_RWX);
-}
-
 static void begin(void)
 {
     for (unsigned s = 0; s < SPEC_SPACES; s++) {
@@ -84,7 +59,7 @@ static void begin(void)
             expect_eq(give(space[s].actor, space[t].receiver->thread, receiver_of(t),
                            L4_CAP_FPAGE_RWS), 0);
         }
-    roots();
+    universe_roots(universe, space[0].actor, &spec);
 }
 
 /* ---- comparison ---- */
@@ -109,6 +84,8 @@ static void plan_look(struct look *l, unsigned s, const struct look *again)
         bool known = at->used || (again && again->tried[p]);
 
         l->tried[p] = below(8) < (known ? 6 : 1) ? (uint8_t)(1 + below(7)) : 0;
+        if (universe >= SLOTS && l->tried[p]) /* no telling apart what is tried */
+            l->tried[p] = universe == PORTS ? CAN_READ : SPEC_RWX;
         l->write[p] = FRAME_WORD(at->frame); /* what is there already, if it may be written */
     }
 }
@@ -122,7 +99,8 @@ static bool judge_look(const struct look *l, unsigned s)
         refused_done += l->tried[p] != l->could[p];
         if (l->could[p] != wanted)
             return wrong("what a task can do", s, p, l->could[p], wanted);
-        if ((wanted & CAN_READ) && l->read[p] != FRAME_WORD(spec_at(&spec, s, p)->frame))
+        if ((wanted & CAN_READ) && universe != PORTS &&
+            l->read[p] != FRAME_WORD(spec_at(&spec, s, p)->frame))
             return wrong("what a task reads", s, p, (unsigned)l->read[p],
                          (unsigned)FRAME_WORD(spec_at(&spec, s, p)->frame));
         if (wanted)
@@ -131,12 +109,14 @@ static bool judge_look(const struct look *l, unsigned s)
     return true;
 }
 
-/* Of small pages the kernel tells exactly what is known, of superpages perhaps more (S3). */
+/* Of small pages the kernel tells exactly what is known, of superpages perhaps more (S3); of the
+ * other kinds nothing is known. */
 static bool judge_status(unsigned s, unsigned page, unsigned wanted)
 {
     unsigned seen = step.answer & L4_FPAGE_RIGHTS_MASK;
 
-    if (supers ? (seen & wanted) == wanted : seen == wanted)
+    if (universe >= SLOTS || seen == wanted ||
+        (universe == SUPERPAGES && (seen & wanted) == wanted))
         return true;
     return wrong("accessed and dirty", s, page, seen, wanted);
 }
@@ -145,7 +125,8 @@ static bool judge_status(unsigned s, unsigned page, unsigned wanted)
 
 static struct step *step_new(unsigned s)
 {
-    step = (struct step){.base = address(s, 0), .order = order};
+    step = (struct step){.universe = universe, .base = universe_base(universe, s),
+                         .order = universe_order(universe)};
     plan_look(&step.before, s, NULL);
     return &step;
 }
@@ -185,7 +166,7 @@ static unsigned windows(unsigned from, unsigned *src, unsigned *dst)
         if (spec_rights(&spec, from, *src))
             break;
     }
-    *dst = below(SPEC_PAGES >> size) << size;
+    *dst = universe == PORTS ? *src : below(SPEC_PAGES >> size) << size;
     return size;
 }
 
@@ -199,31 +180,34 @@ static unsigned any_rights(void)
 static bool do_map(unsigned s)
 {
     unsigned from = below(3) ? s : any_living(), to = any_living(), src, dst,
-             size = windows(from, &src, &dst), rights = any_rights(), entries;
+             size = windows(from, &src, &dst), rights = any_rights(),
+             mean = universe_map_rights(universe, rights), entries;
     bool grant = below(4) == 0, send = from == s && to != s && below(2);
     struct job *j = NULL;
 
+    if (universe == SLOTS) /* one without R is a capability all the same, not so a page */
+        mean = rights |= SPEC_R;
     step_new(s);
     step.kind = send ? STEP_SEND : STEP_MAP;
     step.from = task_of(from);
     step.to = send ? receiver_of(to) : task_of(to);
-    step.fpage = l4_fpage(address(from, src), order + size, (unsigned char)rights).raw;
-    step.item = l4_map_control(address(to, dst), 0, grant ? L4_MAP_ITEM_GRANT : 0);
+    step.fpage = universe_fpage(universe, from, src, size, rights);
+    step.item = universe_item(universe, to, dst, grant);
     if (send) {
         jobs_reset();
         j = job_new(L4_SYSF_WAIT, L4_INVALID_CAP);
         j->br[0] = L4_ITEM_MAP;
-        j->br[1] = (below(2) ? l4_fpage(address(to, dst), order + size, 0)
-                             : l4_fpage(0, L4_WHOLE_ADDRESS_SPACE, 0)).raw;
+        j->br[1] = below(2) ? universe_fpage(universe, to, dst, size, 0)
+                            : universe_everything(universe);
         job_start(space[to].receiver, j);
     }
     now = spec;
-    spec_map(&spec, from, src, to, dst, 1u << size, rights, grant);
+    spec_map(&spec, from, src, to, dst, 1u << size, mean, grant);
     plan_look(&step.after, s, &step.before);
     spec = now;
     if (!run(s))
         return false;
-    entries = spec_map(&spec, from, src, to, dst, 1u << size, rights, grant);
+    entries = spec_map(&spec, from, src, to, dst, 1u << size, mean, grant);
     if (step.error != 0)
         return wrong("a map's answer", from, src, (unsigned)step.error, 0);
     if (send && (!expect(j->done) ||
@@ -240,12 +224,13 @@ static bool do_unmap(unsigned s)
     step_new(s);
     step.kind = STEP_UNMAP;
     step.to = task_of(of);
-    step.fpage = l4_fpage(address(of, first), order + size, (unsigned char)rights).raw;
+    step.fpage = universe_fpage(universe, of, first, size, rights);
     step.mask = self ? (l4_umword_t)L4_FP_ALL_SPACES : (l4_umword_t)L4_FP_OTHER_SPACES;
     plan_look(&step.after, s, &step.before); /* frames do not change */
     if (!run(s))
         return false;
-    status = spec_unmap(&spec, of, first, 1u << size, rights, self);
+    status = spec_unmap(&spec, of, first, 1u << size, universe_unmap_rights(universe, rights),
+                        self);
     if (step.error != 0)
         return wrong("an unmap's answer", of, first, (unsigned)step.error, 0);
     return judge_status(of, first, status) && run_behind(s);
@@ -266,6 +251,16 @@ static bool do_kill(void)
     return look_at_all();
 }
 
+/* A new object in a slot of some task, where something may have been. */
+static void do_create(void)
+{
+    unsigned s = any_living(), page = below(SPEC_PAGES), frame = below(FRAMES);
+
+    universe_object(space[s].actor, page, frame);
+    spec_unmap(&spec, s, page, 1, SPEC_RWX, true);
+    spec_root(&spec, s, page, 1, frame, SPEC_RWX);
+}
+
 static bool history(void)
 {
     bool good = true;
@@ -274,26 +269,25 @@ static bool history(void)
     for (unsigned i = 0; i < HISTORY_STEPS && good; i++) {
         unsigned what = below(100), s = any_living();
 
+        if (universe == SLOTS && what < 20)
+            do_create();
         good = what < 2 ? do_kill() : what < 72 ? do_map(s) : do_unmap(s);
         steps_done++;
         if (good && i % LOOK_ALL_EVERY == LOOK_ALL_EVERY - 1)
             good = look_at_all();
     }
-    for (unsigned i = 0; i < ROOTS; i++) /* the memory itself, which nobody else has spoilt */
-        if (good && *(l4_umword_t *)((supers ? super_frames : (l4_addr_t)small_frames) +
-                                     ((l4_addr_t)i << order)) != FRAME_WORD(i))
-            good = wrong("the memory", 0, i, 0, 0);
+    if (good && !universe_unspoilt(universe))
+        good = wrong("the memory itself", 0, 0, 0, 0);
     return good;
 }
 
-bool histories(uint64_t seed, unsigned long steps, bool super)
+bool histories(uint64_t seed, unsigned long steps, enum universe u)
 {
     unsigned long end = steps_done + steps;
 
-    supers = super;
-    order = super ? L4_SUPERPAGESHIFT - 3 : L4_PAGESHIFT;
+    universe = u;
     for (unsigned long n = 0; steps_done < end; n++) {
-        state = (seed + 1) * 0x9e3779b97f4a7c15UL + n * 2 + super;
+        state = (seed + 1) * 0x9e3779b97f4a7c15UL + n * 4 + u;
         if (!history()) {
             printf("# in history %lu of seed %lu\n", n, seed);
             return false;

@@ -24,17 +24,29 @@ static l4_umword_t option(const char *name, l4_umword_t otherwise)
 
 static void small_pages(void)
 {
-    histories(seed, steps / 2, false);
+    histories(seed, steps / 4, SMALL_PAGES);
 }
 
 static void superpages(void)
 {
-    histories(seed, steps / 2, true);
+    histories(seed, steps / 4, SUPERPAGES);
+}
+
+static void slots(void)
+{
+    histories(seed, steps / 4, SLOTS);
+}
+
+static void ports(void)
+{
+    histories(seed, steps / 4, PORTS);
 }
 
 static const struct test model_tests[] = {
     {"small pages: tasks can do what the specification says, and nothing else", small_pages},
     {"superpages: tasks can do what the specification says, and nothing else", superpages},
+    {"capabilities: tasks can do what the specification says, and nothing else", slots},
+    {"I/O ports: tasks can do what the specification says, and nothing else", ports},
     {NULL, NULL},
 };
 
@@ -45,7 +57,7 @@ int main(void)
 
     seed = option("model-seed=", 1);
     steps = option("model-steps=", 40000);
-    super_frames = memory_new(L4_SUPERPAGESHIFT);
+    universe_init();
     status = tests_run(sets, 1);
     printf("# model: seed %lu, %lu steps, %lu looks, %lu refused\n", seed, steps_done, looks_done,
            refused_done);
