@@ -8,12 +8,17 @@
  * H2  Blocks of a run are carved in order; pages behind the last one carved are untouched.
  * H3  A run is on the list of its class exactly if it has a free block and one in use (or is the
  *     last of its class); a run without blocks in use is on `empty` otherwise.
+ * H4  Runs of a span are numbered; the first one knows the span's size and how many of its runs
+ *     have a class or were never cut. With the last of them, and KEEP other empty runs, it goes.
+ * H5  With `check`, the last TAIL bytes before the end of a block are its tail.
  */
 #include <stdint.h>
+#include <string.h>
 
 #include "heap.h"
 
-enum { HEADER = 64, GRAIN = 16, SPAN_MAX = 64 * HEAP_RUN, PAGE = 4096 };
+enum { HEADER = 64, GRAIN = 16, SPAN_MAX = 64 * HEAP_RUN, PAGE = 4096, KEEP = 2 };
+enum { FENCE = 0xfb, FREED = 0xdf }; /* bytes behind a block, and in a free one */
 enum { MAGIC_RUN = 0x6e757251, MAGIC_LARGE = 0x67724c51 };
 
 struct heap_run {
@@ -21,15 +26,25 @@ struct heap_run {
     uint16_t class;
     uint16_t in_use;
     uint32_t carved; /* offset of the first byte never handed out */
-    uint32_t unused;
+    uint16_t number; /* in its span */
+    uint16_t live;   /* the first of a span: H4 */
     void *free; /* chained through the first word */
     struct heap_run *next, *prev;
-    size_t size;          /* large: of the span */
-    unsigned long handle; /* large: the source's */
+    size_t size;          /* large, and the first of a span: of the span */
+    unsigned long handle; /* the same: the source's */
     struct heap *heap;
 };
 
 _Static_assert(sizeof(struct heap_run) <= HEADER, "header");
+
+/* The end of a block with `check`. */
+struct tail {
+    uint64_t size; /* what the program wanted */
+    uint64_t mark; /* MARK_USED or MARK_FREE, mixed with the address */
+};
+
+enum { TAIL = sizeof(struct tail) };
+static const uint64_t MARK_USED = 0x9d5be2c8a1f03747, MARK_FREE = 0x3a60b71c55e9d48f;
 
 /* Steps of at most a quarter; the large ones divide a run (65472 bytes) without much rest. */
 static const uint16_t class_size[HEAP_CLASSES] = {
@@ -81,7 +96,11 @@ static int run_full(const struct heap_run *r)
     return !r->free && r->carved + class_size[r->class] > HEAP_RUN;
 }
 
-/* 64 KiB that belong to no class. */
+static struct heap_run *span_first(struct heap_run *r)
+{
+    return (struct heap_run *)((char *)r - (size_t)r->number * HEAP_RUN);
+}
+
 /* An eighth of what the heap has: a single run at first, which the source may have at hand. */
 static size_t span_size(const struct heap *h)
 {
@@ -92,32 +111,67 @@ static size_t span_size(const struct heap *h)
     return size;
 }
 
+/* A new span, if there is memory; its runs are cut off one by one. */
+static int span_new(struct heap *h)
+{
+    size_t size = span_size(h);
+    unsigned long handle;
+    struct heap_run *r = h->source->get(size, &handle);
+
+    if (!r && size > HEAP_RUN) {
+        size = HEAP_RUN; /* the quota's last pages */
+        r = h->source->get(size, &handle);
+    }
+    if (!r)
+        return -1;
+    h->span = (char *)r;
+    h->span_end = h->span + size;
+    h->bytes_from_source += size;
+    r->live = (uint16_t)(size / HEAP_RUN);
+    r->size = size;
+    r->handle = handle;
+    return 0;
+}
+
+/* 64 KiB that belong to no class. */
 static struct heap_run *run_get(struct heap *h)
 {
     struct heap_run *r = h->empty;
-    unsigned long handle;
 
     if (r) {
         list_remove(&h->empty, r);
+        h->empty_runs--;
+        span_first(r)->live++;
         return r;
     }
     if (h->span == h->span_end) {
-        size_t size = span_size(h);
-        char *span = h->source->get(size, &handle);
-
-        if (!span && size > HEAP_RUN) {
-            size = HEAP_RUN; /* the quota's last pages */
-            span = h->source->get(size, &handle);
-        }
-        if (!span)
+        if (span_new(h))
             return NULL;
-        h->span = span;
-        h->span_end = span + size;
-        h->bytes_from_source += size;
+        r = (struct heap_run *)h->span;
+        r->number = 0;
+    } else {
+        r = (struct heap_run *)h->span;
+        r->number = (uint16_t)(((struct heap_run *)(h->span - HEAP_RUN))->number + 1);
     }
-    r = (struct heap_run *)h->span;
     h->span += HEAP_RUN;
     return r;
+}
+
+/* A run without blocks: it may serve any class, or its span goes back (H4). */
+static void run_put(struct heap *h, struct heap_run *r)
+{
+    struct heap_run *first = span_first(r);
+    size_t runs = first->size / HEAP_RUN;
+
+    list_add(&h->empty, r);
+    h->empty_runs++;
+    if (--first->live || h->empty_runs < runs + KEEP)
+        return;
+    for (size_t i = 0; i < runs; i++)
+        list_remove(&h->empty, (struct heap_run *)((char *)first + i * HEAP_RUN));
+    h->empty_runs -= runs;
+    h->bytes_from_source -= first->size;
+    h->source->put(first, first->size, first->handle);
 }
 
 static struct heap_run *run_new(struct heap *h, unsigned class)
@@ -126,6 +180,8 @@ static struct heap_run *run_new(struct heap *h, unsigned class)
 
     if (!r)
         return NULL;
+    if (h->check && r->carved > HEADER) /* tails of another class */
+        memset((char *)r + HEADER, 0, r->carved - HEADER);
     r->magic = MAGIC_RUN;
     r->class = (uint16_t)class;
     r->in_use = 0;
@@ -178,33 +234,6 @@ static void *large_alloc(struct heap *h, size_t size, size_t align)
     return (char *)r + offset;
 }
 
-void *heap_alloc(struct heap *h, size_t size, size_t align, int *zeroed)
-{
-    size_t need;
-    uintptr_t p;
-
-    if (size == 0)
-        size = 1; /* a block of its own, so that its address is unique */
-    need = size + (align > GRAIN ? align - GRAIN : 0);
-    if (align > HEAP_ALIGN_MAX || need < size)
-        return NULL;
-    if (need > class_size[HEAP_CLASSES - 1]) {
-        p = (uintptr_t)large_alloc(h, size, align);
-        if (zeroed)
-            *zeroed = 1;
-    } else {
-        /* A block may be used from its middle on: heap_free() finds its start. */
-        p = (uintptr_t)small_alloc(h, class_of(need));
-        if (p && align > GRAIN)
-            p = (p + align - 1) & ~(uintptr_t)(align - 1);
-        if (zeroed)
-            *zeroed = 0;
-    }
-    if (p)
-        h->blocks++;
-    return (void *)p;
-}
-
 /* Offset in its run of the block that p points into; 0: none. */
 static uint32_t block_start(const struct heap_run *r, const void *p)
 {
@@ -215,6 +244,70 @@ static uint32_t block_start(const struct heap_run *r, const void *p)
         return 0;
     return (at - HEADER) / size * size + HEADER;
 }
+
+/* First byte behind the block that p points into, NULL: it points into none. */
+static char *block_end(struct heap_run *r, const void *p)
+{
+    uint32_t start;
+
+    if (r->magic == MAGIC_LARGE)
+        return (char *)r + r->size;
+    start = r->magic == MAGIC_RUN && r->class < HEAP_CLASSES ? block_start(r, p) : 0;
+    return start ? (char *)r + start + class_size[r->class] : NULL;
+}
+
+/* ---------------------------------------------------------------- check */
+
+static struct tail *tail_of(char *end)
+{
+    return (struct tail *)(end - TAIL);
+}
+
+static int all_bytes(const char *from, const char *to, unsigned char value)
+{
+    for (; from < to; from++)
+        if ((unsigned char)*from != value)
+            return 0;
+    return 1;
+}
+
+/* A block is given out; what is free must not have been written to since it was freed. The first
+ * word of a small free block is the heap's own. */
+static void check_alloc(struct heap *h, char *p, size_t size)
+{
+    struct heap_run *r = run_of(p);
+    char *end = block_end(r, p);
+    struct tail *t = tail_of(end);
+
+    if (t->mark == (MARK_FREE ^ (uintptr_t)t) && !all_bytes(p + sizeof(void *), (char *)t, FREED))
+        h->damaged = p;
+    memset(p + size, FENCE, (size_t)((char *)t - p) - size);
+    t->size = size;
+    t->mark = MARK_USED ^ (uintptr_t)t;
+}
+
+static int check_free(char *p)
+{
+    struct heap_run *r = run_of(p);
+    char *end = block_end(r, p);
+    struct tail *t;
+
+    if (!end)
+        return HEAP_NO_BLOCK;
+    t = tail_of(end);
+    if (t->mark == (MARK_FREE ^ (uintptr_t)t))
+        return HEAP_FREED_TWICE;
+    if (t->mark != (MARK_USED ^ (uintptr_t)t) || t->size > (size_t)((char *)t - p) ||
+        !all_bytes(p + t->size, (char *)t, FENCE))
+        return HEAP_OVERFLOWN;
+    if (r->magic == MAGIC_RUN)
+        memset((char *)r + block_start(r, p), FREED,
+               (size_t)((char *)t - ((char *)r + block_start(r, p))));
+    t->mark = MARK_FREE ^ (uintptr_t)t;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- all blocks */
 
 static int small_free(struct heap *h, struct heap_run *r, void *p)
 {
@@ -232,17 +325,49 @@ static int small_free(struct heap *h, struct heap_run *r, void *p)
         list_add(&h->partial[r->class], r);
     if (r->in_use == 0 && (r->next || r->prev)) { /* others of this class have room */
         list_remove(&h->partial[r->class], r);
-        list_add(&h->empty, r);
+        run_put(h, r);
     }
     return 0;
+}
+
+void *heap_alloc(struct heap *h, size_t size, size_t align, int *zeroed)
+{
+    size_t need, tail = h->check ? TAIL : 0;
+    uintptr_t p;
+
+    if (size == 0)
+        size = 1; /* a block of its own, so that its address is unique */
+    need = size + tail + (align > GRAIN ? align - GRAIN : 0);
+    if (align > HEAP_ALIGN_MAX || need < size)
+        return NULL;
+    if (need > class_size[HEAP_CLASSES - 1]) {
+        p = (uintptr_t)large_alloc(h, size + tail, align);
+        if (zeroed)
+            *zeroed = 1;
+    } else {
+        /* A block may be used from its middle on: heap_free() finds its start. */
+        p = (uintptr_t)small_alloc(h, class_of(need));
+        if (p && align > GRAIN)
+            p = (p + align - 1) & ~(uintptr_t)(align - 1);
+        if (zeroed)
+            *zeroed = 0;
+    }
+    if (p && tail)
+        check_alloc(h, (char *)p, size);
+    if (p)
+        h->blocks++;
+    return (void *)p;
 }
 
 int heap_free(struct heap *h, void *p)
 {
     struct heap_run *r = run_of(p);
+    int err;
 
     if (((uintptr_t)p & (GRAIN - 1)) || r->heap != h)
-        return -1;
+        return HEAP_NO_BLOCK;
+    if (h->check && (err = check_free(p)) != 0)
+        return err;
     if (r->magic == MAGIC_LARGE) {
         r->magic = 0;
         h->bytes_from_source -= r->size;
@@ -251,19 +376,17 @@ int heap_free(struct heap *h, void *p)
         return 0;
     }
     if (r->magic != MAGIC_RUN || small_free(h, r, p) != 0)
-        return -1;
+        return HEAP_NO_BLOCK;
     h->blocks--;
     return 0;
 }
 
 size_t heap_usable(const void *p)
 {
-    const struct heap_run *r = run_of(p);
-    size_t at = (size_t)((const char *)p - (const char *)r);
+    struct heap_run *r = run_of(p);
+    char *end = r->magic == MAGIC_LARGE || r->magic == MAGIC_RUN ? block_end(r, p) : NULL;
 
-    if (r->magic == MAGIC_LARGE)
-        return r->size - at;
-    if (r->magic != MAGIC_RUN)
+    if (!end)
         return 0;
-    return block_start(r, p) + class_size[r->class] - at;
+    return r->heap->check ? tail_of(end)->size : (size_t)(end - (const char *)p);
 }

@@ -1,7 +1,8 @@
 /*
  * malloc.c - the C library's heap: heap.c on the pages of pages.c
  *
- * Its pages come when they are touched.
+ * Its pages come when they are touched. With L4_HEAP=check in the environment the heap looks for
+ * writes behind a block, to a free one, and for blocks that are freed twice.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -32,14 +33,38 @@ static void span_put(void *base, size_t size, unsigned long handle)
 static const struct heap_source spans = {span_get, span_put};
 static struct heap heap = {.source = &spans};
 static struct lock lock;
+static int begun;
+
+static void die(const char *what, const void *p)
+{
+    outstring(what);
+    outhex64((uintptr_t)p);
+    outstring("\n");
+    abort();
+}
+
+/* Before the first block, with the lock held. */
+static void begin(void)
+{
+    const char *word = getenv("L4_HEAP");
+
+    heap.check = word && strcmp(word, "check") == 0;
+    begun = 1;
+}
 
 static void *alloc(size_t size, size_t align, int *zeroed)
 {
+    const void *damaged;
     void *p;
 
     lock_take(&lock);
+    if (!begun)
+        begin();
     p = heap_alloc(&heap, size, align, zeroed);
+    damaged = heap.damaged;
     lock_drop(&lock);
+    if (damaged)
+        die("malloc: a free block has been written to: 0x", damaged);
     if (!p)
         errno = ENOMEM;
     return p;
@@ -84,12 +109,12 @@ void free(void *p)
     lock_take(&lock);
     err = heap_free(&heap, p);
     lock_drop(&lock);
-    if (err) {
-        outstring("free: not a block in use: 0x");
-        outhex64((uintptr_t)p);
-        outstring("\n");
-        abort();
-    }
+    if (err == HEAP_OVERFLOWN)
+        die("free: written to behind the end of the block 0x", p);
+    if (err == HEAP_FREED_TWICE)
+        die("free: freed twice: 0x", p);
+    if (err)
+        die("free: not a block in use: 0x", p);
 }
 
 void *realloc(void *p, size_t size)

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include "../../libl4/src/heap.h"
+#include "../traces/replay.h"
 
 enum { KEPT_MAX = 512 };
 
@@ -66,13 +67,14 @@ static int block_ok(const struct block *b)
     return 1;
 }
 
-TEST(blocks_never_overlap_and_keep_their_contents)
+static void random_blocks(int check)
 {
     enum { BLOCKS = 300, ROUNDS = 30000 };
     static struct block blocks[BLOCKS];
-    struct heap h = {.source = &source};
+    struct heap h = {.source = &source, .check = check};
     unsigned round, i;
 
+    memset(blocks, 0, sizeof(blocks));
     for (round = 0; round < ROUNDS; round++) {
         struct block *b = &blocks[random_bits() % BLOCKS];
         size_t align = 16UL << (random_bits() % 16 == 0 ? random_bits() % 10 : 0);
@@ -95,6 +97,66 @@ TEST(blocks_never_overlap_and_keep_their_contents)
         if (blocks[i].p)
             CHECK(block_ok(&blocks[i]) && heap_free(&h, blocks[i].p) == 0);
     }
+    give_back(&h);
+}
+
+TEST(blocks_never_overlap_and_keep_their_contents)
+{
+    random_blocks(0);
+}
+
+TEST(nor_do_they_with_check_which_finds_nothing)
+{
+    random_blocks(1);
+}
+
+TEST(spans_that_are_all_free_go_back)
+{
+    enum { BLOCKS = 40000, SIZE = 200 };
+    static void *p[BLOCKS];
+    struct heap h = {.source = &source};
+
+    for (unsigned i = 0; i < BLOCKS; i++)
+        CHECK((p[i] = heap_alloc(&h, SIZE, 16, NULL)) != NULL);
+    CHECK(bytes_out > (size_t)BLOCKS * SIZE);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        CHECK(heap_free(&h, p[i]) == 0);
+    CHECK(bytes_out <= (size_t)BLOCKS * SIZE / 4 && h.bytes_from_source == bytes_out);
+    CHECK((p[0] = heap_alloc(&h, 5000, 16, NULL)) != NULL);
+    CHECK(heap_free(&h, p[0]) == 0);
+    give_back(&h);
+}
+
+TEST(check_finds_what_is_written_behind_a_block)
+{
+    static const size_t sizes[] = {1, 16, 24, 4000, 40000, 200000};
+    struct heap h = {.source = &source, .check = 1};
+
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        char *p = heap_alloc(&h, sizes[i], 16, NULL);
+        char was = p[sizes[i]];
+
+        CHECK(heap_usable(p) == sizes[i]);
+        p[sizes[i]] = (char)(was + 1);
+        CHECK(heap_free(&h, p) == HEAP_OVERFLOWN);
+        p[sizes[i]] = was;
+        CHECK(heap_free(&h, p) == 0);
+    }
+    give_back(&h);
+}
+
+TEST(check_finds_a_block_freed_twice_and_one_written_to_when_free)
+{
+    struct heap h = {.source = &source, .check = 1};
+    char *a = heap_alloc(&h, 100, 16, NULL), *b = heap_alloc(&h, 100, 16, NULL);
+
+    CHECK(heap_free(&h, a) == 0 && heap_free(&h, b) == 0);
+    CHECK(heap_free(&h, a) == HEAP_FREED_TWICE);
+    CHECK(!h.damaged);
+    a[50] = 1;
+    CHECK(heap_alloc(&h, 100, 16, NULL) == b && !h.damaged);
+    CHECK(heap_alloc(&h, 100, 16, NULL) == a && h.damaged == a);
+    CHECK(heap_free(&h, a) == 0 && heap_free(&h, b) == 0);
     give_back(&h);
 }
 
@@ -168,6 +230,53 @@ TEST(an_exhausted_source_is_an_error_and_no_more)
     give_back(&h);
 }
 
+/* ---- what real programs ask for ---- */
+
+static struct heap played;
+
+static void *played_get(size_t size)
+{
+    return heap_alloc(&played, size, 16, NULL);
+}
+
+static void played_put(void *p)
+{
+    CHECK(heap_free(&played, p) == 0);
+}
+
+/* As malloc.c does it. */
+static void *played_change(void *p, size_t size)
+{
+    size_t usable = heap_usable(p);
+    void *q;
+
+    if (size <= usable && size >= usable / 2)
+        return p;
+    q = played_get(size);
+    memcpy(q, p, size < usable ? size : usable);
+    played_put(p);
+    return q;
+}
+
+static void play(const unsigned char *at, const unsigned char *end)
+{
+    struct replay r = {.get = played_get, .put = played_put, .change = played_change};
+
+    for (int check = 0; check < 2; check++) {
+        played = (struct heap){.source = &source, .check = check};
+        CHECK(replay(&r, at, end) == 0);
+        CHECK(r.calls > 3000 && r.wrong == 0 && !played.damaged);
+        give_back(&played);
+    }
+}
+
+TEST(real_programs_find_in_their_blocks_what_they_wrote)
+{
+    play(trace_python, trace_python_end);
+    play(trace_git, trace_git_end);
+    play(trace_perl, trace_perl_end);
+}
+
 static void no_leaks(void)
 {
     CHECK(kept_count == 0);
@@ -175,9 +284,14 @@ static void no_leaks(void)
 
 #define TESTS(X)                                                                                  \
     X(blocks_never_overlap_and_keep_their_contents)                                               \
+    X(nor_do_they_with_check_which_finds_nothing)                                                 \
+    X(spans_that_are_all_free_go_back)                                                            \
+    X(check_finds_what_is_written_behind_a_block)                                                 \
+    X(check_finds_a_block_freed_twice_and_one_written_to_when_free)                               \
     X(memory_is_used_again)                                                                       \
     X(wrong_pointers_are_refused)                                                                 \
     X(large_blocks_come_zeroed_and_go_back)                                                       \
+    X(real_programs_find_in_their_blocks_what_they_wrote)                                         \
     X(an_exhausted_source_is_an_error_and_no_more)
 
 TEST_MAIN(no_leaks, TESTS)
