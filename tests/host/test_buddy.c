@@ -171,6 +171,58 @@ TEST(a_range_may_begin_and_end_anywhere)
         }
 }
 
+/* Is [at, at + n) free, in [lo, hi), and at a place where a run of n may begin? */
+static bool run_possible(uint64_t at, uint64_t n, unsigned align, uint64_t lo, uint64_t hi)
+{
+    uint64_t step = 1UL << align;
+
+    while (2 * step <= n)
+        step *= 2;
+    if (at < lo || at + n > hi || at % step)
+        return false;
+    for (uint64_t f = at; f < at + n; f++)
+        if (!buddy_is_free(&buddy, f, 0))
+            return false;
+    return true;
+}
+
+TEST(a_run_of_any_length_is_found_exactly_if_there_is_one)
+{
+    enum { FIRST = 5, FRAMES = 150, ROUNDS = 4000 };
+    unsigned found = 0, refused = 0;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint64_t n = 1 + random_below(round % 3 ? 9 : 70), free_frames;
+        uint64_t lo = random_below(3) ? 0 : random_below(FRAMES);
+        uint64_t hi = random_below(3) ? ~0UL : lo + random_below(FRAMES);
+        unsigned align = (unsigned)random_below(4);
+        bool possible = false;
+        int64_t at;
+
+        start(FIRST, FRAMES);
+        CHECK(buddy_add(&buddy, FIRST, FRAMES) == 0);
+        for (uint64_t i = 0, used = random_below(20); i < used; i++)
+            buddy_alloc_at(&buddy, FIRST + random_below(FRAMES), 0);
+        free_frames = buddy_free_frames(&buddy);
+        for (uint64_t f = FIRST; f < FIRST + FRAMES; f++)
+            possible |= run_possible(f, n, align, lo, hi);
+        at = buddy_alloc_run(&buddy, n, align, lo, hi);
+        CHECK(possible == (at >= 0) && buddy_ok(&buddy));
+        CHECK(buddy_free_frames(&buddy) == free_frames - (possible ? n : 0));
+        CHECK(!possible || buddy_add(&buddy, (uint64_t)at, n) == 0);
+        CHECK(!possible || run_possible((uint64_t)at, n, align, lo, hi));
+        found += possible;
+        refused += !possible;
+        stop();
+    }
+    CHECK(found > ROUNDS / 4 && refused > ROUNDS / 8);
+    start(0, 8);
+    CHECK(buddy_alloc_run(&buddy, 0, 0, 0, 8) == -L4_EINVAL);
+    CHECK(buddy_alloc_run(&buddy, 1, 52, 0, 8) == -L4_EINVAL);
+    CHECK(buddy_alloc_run(&buddy, ~0UL, 51, 0, ~0UL) == -L4_ENOMEM);
+    stop();
+}
+
 TEST(orders_that_do_not_exist_are_refused)
 {
     start(0, 64);
@@ -188,6 +240,7 @@ TEST(orders_that_do_not_exist_are_refused)
     X(memory_above_four_gibibytes_is_managed_like_any_other)                                      \
     X(a_tebibyte_costs_three_bits_a_frame_and_few_words_a_call)                                   \
     X(a_range_may_begin_and_end_anywhere)                                                         \
+    X(a_run_of_any_length_is_found_exactly_if_there_is_one)                                       \
     X(orders_that_do_not_exist_are_refused)
 
 TEST_MAIN(leaks, TESTS)
