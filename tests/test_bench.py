@@ -79,14 +79,20 @@ def test_a_second_run_measures_the_same(measured):
     assert {name: measured["series"][name] for name in series} == series
 
 
-@pytest.mark.parametrize("name", ["ipc_cross_0", "ipc_cross_63", "fault_1", "map_4k", "unmap_1",
-                                  "invoke_min", "fault_2_refault", "rm_detach"])
+# The row of the same operation, where it has another name.
+ROW_OF = {"fault_2_fresh": "fault_2_fresh_median"}
+MARKED = """
+    ipc_cross_0 ipc_cross_0_fpu ipc_cross_8 ipc_cross_63 ipc_same_0 invoke_min fault_1 map_4k
+    unmap_1 map_4m_4k unmap_4m_4k map_4m_2m unmap_4m_2m task_create task_delete fault_2_fresh
+    fault_2_refault rm_attach rm_detach
+""".split()
+
+
+@pytest.mark.parametrize("name", MARKED)
 def test_the_plugin_counts_what_the_time_stamp_counter_counts(measured, name):
-    # The marked operation stands in another program: its list of regions, its tables and the
-    # loop around it differ by a few dozen instructions from those of the row.
-    seen = measured["regions"][name]
-    allowed = max(32, 0.08 * measured["rows"][name])
-    assert abs(seen["instructions"] - measured["rows"][name]) <= allowed
+    # Some marked operations stand in another program, with other tables and slabs around them.
+    seen, row = measured["regions"][name], measured["rows"][ROW_OF.get(name, name)]
+    assert abs(seen["instructions"] - row) <= 0.05 * row
     assert seen["kernel"] < seen["instructions"]
     assert all(seen[f] > 0 for f in ("loads", "stores", "code_lines", "data_lines"))
 

@@ -2,7 +2,7 @@
  * main.c - what memory and a start cost a program under the usual system, in instructions
  *
  * A fault goes from the kernel to this task's region manager, from there to the dataspace manager
- * anon, and back.
+ * anon, and back. What is measured is marked for the plugin, too.
  */
 #include "mark.h"
 
@@ -73,14 +73,19 @@ static void faults(void)
 
     for (unsigned i = 0; i < FIRST; i++)
         touch(at + i * L4_PAGESIZE);
-    for (unsigned i = 0; i < COUNT; i++)
+    for (unsigned i = 0; i < COUNT; i++) {
+        MARK_BEGIN(REGION_fault_2_fresh);
         sample[i] = touch(at + (FIRST + i) * L4_PAGESIZE);
+        MARK_END(REGION_fault_2_fresh);
+    }
     bench_row("fault_2_fresh_median", bench_median(sample, COUNT));
     for (unsigned i = 0; i < COUNT; i++) {
         volatile char *page = at + (FIRST + i) * L4_PAGESIZE;
 
         forget(page);
+        MARK_BEGIN(REGION_fault_2_refault);
         sample[i] = touch(page);
+        MARK_END(REGION_fault_2_refault);
     }
     bench_row("fault_2_refault", bench_median(sample, COUNT));
     release(at);
@@ -106,16 +111,22 @@ static void regions(void)
 
     for (unsigned i = 0; i < COUNT; i++) {
         void *at = NULL;
-        uint32_t t = bench_start();
-        long err = l4re_rm_attach(&at, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
-                                  L4_PAGESHIFT);
+        uint32_t t;
+        long err;
 
+        MARK_BEGIN(REGION_rm_attach);
+        t = bench_start();
+        err = l4re_rm_attach(&at, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
+                             L4_PAGESHIFT);
         sample[i] = bench_stop(t);
+        MARK_END(REGION_rm_attach);
         if (err < 0)
             bench_fail("attaching a page", err);
+        MARK_BEGIN(REGION_rm_detach);
         t = bench_start();
         err = l4re_rm_detach(at);
         other_sample[i] = bench_stop(t);
+        MARK_END(REGION_rm_detach);
         if (err < 0)
             bench_fail("detaching a page", err);
     }
@@ -183,31 +194,12 @@ static void starts(void)
     start("exit_small");
 }
 
-/* The same once more, marked for the plugin. */
+/* The same in a short sequence with map-ahead, marked for the plugin. */
 static void marked(void)
 {
-    enum { FIRST = 64, PASSES = 9 };
-    unsigned long size = 2 * FIRST * L4_PAGESIZE;
-    l4re_ds_t ds = dataspace(L4_PAGESIZE, 0);
-    volatile char *at = attach(dataspace(size, 0), size, L4_SUPERPAGESHIFT), *page = at;
-    void *small = NULL;
+    unsigned long size = 4 * MiB;
+    volatile char *at = attach(dataspace(size, L4RE_MA_AHEAD(18)), size, L4_SUPERPAGESHIFT);
 
-    for (unsigned i = 0; i < FIRST; i++, page += L4_PAGESIZE)
-        *page = 1;
-    MARKED(REGION_fault_2_fresh, PASSES, *page = 1, page += L4_PAGESIZE);
-    page = at;
-    forget(page);
-    MARKED(REGION_fault_2_refault, PASSES, *page = 1, page += L4_PAGESIZE; forget(page));
-    MARKED(REGION_rm_attach, PASSES,
-           l4re_rm_attach(&small, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
-                          L4_PAGESHIFT), l4re_rm_detach(small); small = NULL);
-    l4re_rm_attach(&small, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0, L4_PAGESHIFT);
-    MARKED(REGION_rm_detach, PASSES, l4re_rm_detach(small), small = NULL;
-           l4re_rm_attach(&small, L4_PAGESIZE, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, 0,
-                          L4_PAGESHIFT));
-    release(at);
-    size = 4 * MiB;
-    at = attach(dataspace(size, L4RE_MA_AHEAD(18)), size, L4_SUPERPAGESHIFT);
     MARKED(REGION_touch_ahead, 1,
            for (unsigned long off = 0; off < size; off += L4_PAGESIZE) at[off] = 1,);
     release(at);

@@ -93,26 +93,41 @@ static void fault(void)
     party_call(worker);
 }
 
+/* The bare calls, as in the rows. */
+static void call_map(l4_addr_t from, l4_addr_t to, unsigned order)
+{
+    l4_task_map(task, L4_BASE_TASK_CAP, l4_fpage(from, order, L4_FPAGE_RWX),
+                l4_map_control(to, 0, L4_MAP_ITEM_MAP));
+}
+
+static void call_unmap(l4_cap_idx_t from, l4_addr_t at, unsigned order, l4_umword_t mask)
+{
+    l4_task_unmap(from, l4_fpage(at, order, L4_FPAGE_RWX), mask);
+}
+
 static void map(void)
 {
+    l4_cap_idx_t me = L4_BASE_TASK_CAP;
+
     for (unsigned i = 0; i < WARM; i++) {
         party_map(task, SOURCE, MAP_AT, L4_PAGESHIFT);
         party_unmap_children(SOURCE, L4_PAGESHIFT);
     }
-    MARKED(REGION_map_4k, PASSES, party_map(task, SOURCE, MAP_AT, L4_PAGESHIFT),
+    MARKED(REGION_map_4k, PASSES, call_map(SOURCE, MAP_AT, L4_PAGESHIFT),
            party_unmap_children(SOURCE, L4_PAGESHIFT));
-    MARKED(REGION_unmap_1, PASSES, party_unmap_children(SOURCE, L4_PAGESHIFT),
+    party_map(task, SOURCE, MAP_AT, L4_PAGESHIFT);
+    MARKED(REGION_unmap_1, PASSES, call_unmap(me, SOURCE, L4_PAGESHIFT, L4_FP_OTHER_SPACES),
            party_map(task, SOURCE, MAP_AT, L4_PAGESHIFT));
-    MARKED(REGION_map_4m_4k, 3, party_map(task, PLACE_SMALL, MANY_AT, PLACE_ORDER),
+    MARKED(REGION_map_4m_4k, 3, call_map(PLACE_SMALL, MANY_AT, PLACE_ORDER),
            party_unmap_children(PLACE_SMALL, PLACE_ORDER));
     party_map(task, PLACE_SMALL, MANY_AT, PLACE_ORDER);
-    MARKED(REGION_unmap_4m_4k, 3, party_unmap_children(PLACE_SMALL, PLACE_ORDER),
+    MARKED(REGION_unmap_4m_4k, 3, call_unmap(me, PLACE_SMALL, PLACE_ORDER, L4_FP_OTHER_SPACES),
            party_map(task, PLACE_SMALL, MANY_AT, PLACE_ORDER));
     party_unmap_children(PLACE_SMALL, PLACE_ORDER);
-    MARKED(REGION_map_4m_2m, 3, party_map(task, PLACE_BIG, MANY_AT, PLACE_ORDER),
+    MARKED(REGION_map_4m_2m, 3, call_map(PLACE_BIG, MANY_AT, PLACE_ORDER),
            party_unmap(task, MANY_AT, PLACE_ORDER));
     party_map(task, PLACE_BIG, MANY_AT, PLACE_ORDER);
-    MARKED(REGION_unmap_4m_2m, 3, party_unmap(task, MANY_AT, PLACE_ORDER),
+    MARKED(REGION_unmap_4m_2m, 3, call_unmap(task, MANY_AT, PLACE_ORDER, L4_FP_ALL_SPACES),
            party_map(task, PLACE_BIG, MANY_AT, PLACE_ORDER));
     party_unmap(task, MANY_AT, PLACE_ORDER);
 }
