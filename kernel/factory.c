@@ -90,6 +90,9 @@ static struct object *make_task(struct invocation *iv, struct args *a, int *err)
 
     if (a->count && a->type[0] == L4_VARG_TYPE_FPAGE)
         area.raw = a->value[0];
+    *err = INVOKE_AGAIN;
+    if (!task_ku_mem_ready(area))
+        return NULL;
     t = task_create(iv->obj, area, err);
     if (t) {
         iv->utcb->msg.mr[0] = area.raw;

@@ -19,7 +19,6 @@
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define HOT __attribute__((hot, section(".text.hot")))
-#define NOINLINE __attribute__((noinline))
 
 /* syscall() gives this when self goes on and nothing of it had to be reloaded (entry.S). */
 #define SAME_THREAD ((struct thread *)0)

@@ -74,7 +74,7 @@ void fault_exception(struct thread *t)
     fault_send(t);
 }
 
-unsigned fault_words(const struct thread *t, uint64_t *mr)
+SELDOM unsigned fault_words(const struct thread *t, uint64_t *mr)
 {
     const struct regs *r = &t->regs;
     l4_exc_regs_t *x = (l4_exc_regs_t *)mr;

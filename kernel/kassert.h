@@ -7,6 +7,11 @@
  */
 #pragma once
 
+/* Saves registers of its own, so that its callers' usual way saves none. */
+#define NOINLINE __attribute__((noinline))
+/* Runs seldom: compiled for size, even beside what runs often. */
+#define SELDOM __attribute__((cold, noinline))
+
 /* A kernel bug. The kernel panics with a backtrace (main.c); host tests abort. */
 void kassert_fail(const char *expr, const char *file, int line) __attribute__((noreturn, cold));
 

@@ -112,6 +112,14 @@ bool kmem_fail_now(void)
     return true;
 }
 
+static void clean_push(void *page)
+{
+    *kmem_desc(page) = (struct kpage){.kind = KPAGE_CLEAN, .next = kmem.clean};
+    kmem.clean = kref(page);
+    kmem.clean_count++;
+    san_set(page, KPAGE_SIZE, SAN_FREE_PAGE);
+}
+
 static void *clean_pop(void)
 {
     void *page = kptr(kmem.clean);
@@ -187,6 +195,18 @@ void *kmem_page(struct quota *q, enum kpage_kind kind)
     return page;
 }
 
+bool kmem_clean_one(unsigned n)
+{
+    int64_t frame = kmem.clean_count < n ? buddy_alloc(&kmem.buddy, 0) : -1;
+
+    if (frame < 0)
+        return false;
+    san_set(frame_addr((uint64_t)frame), KPAGE_SIZE, SAN_FINE);
+    clear_page(frame_addr((uint64_t)frame), KPAGE_SIZE);
+    clean_push(frame_addr((uint64_t)frame));
+    return true;
+}
+
 void kmem_page_free(struct quota *q, void *page)
 {
     kmem_pages_free(q, page, 0);
@@ -194,18 +214,13 @@ void kmem_page_free(struct quota *q, void *page)
 
 void kmem_page_free_clean(struct quota *q, void *page)
 {
-    struct kpage *d = kmem_desc(page);
-
     kcheck(((uint64_t *)page)[0] == 0 && ((uint64_t *)page)[511] == 0);
     if (kmem.clean_count == CLEAN_MAX) {
         kmem_pages_free(q, page, 0);
         return;
     }
-    kassert(d->kind != KPAGE_FREE && d->kind != KPAGE_CLEAN);
-    *d = (struct kpage){.kind = KPAGE_CLEAN, .next = kmem.clean};
-    kmem.clean = kref(page);
-    kmem.clean_count++;
-    san_set(page, KPAGE_SIZE, SAN_FREE_PAGE);
+    kassert(kmem_desc(page)->kind != KPAGE_FREE && kmem_desc(page)->kind != KPAGE_CLEAN);
+    clean_push(page);
     quota_give(q, KPAGE_SIZE);
 }
 

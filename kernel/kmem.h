@@ -88,6 +88,9 @@ void *kmem_page(struct quota *q, enum kpage_kind kind);
 void kmem_page_free(struct quota *q, void *page);
 /* The same for a page that is all zero (an emptied table): the next kmem_page saves the work. */
 void kmem_page_free_clean(struct quota *q, void *page);
+/* One page more of those that kmem_page() finds clean, unless there are n already or no memory is
+ * left. False: there was nothing to do. What needs many pages has them cleared before, in steps. */
+bool kmem_clean_one(unsigned n);
 /* 2^order pages, contiguous, aligned to their size within the pool, zeroed. */
 void *kmem_pages(struct quota *q, unsigned order, enum kpage_kind kind);
 void kmem_pages_free(struct quota *q, void *pages, unsigned order);

@@ -8,8 +8,6 @@
 #include "kassert.h"
 #include "trace.h"
 
-#define NOINLINE __attribute__((noinline))
-
 static unsigned space_order(unsigned type)
 {
     return type == L4_FPAGE_IO ? L4_WHOLE_IOADDRESS_SPACE : L4_WHOLE_ADDRESS_SPACE;

@@ -13,6 +13,7 @@
 #include "walk.h"
 
 enum { AGAIN = MAP_PREEMPTED + 1 };
+enum { SLOTS = (LIMIT_STEPS + 1) / 2 /* between two looks at the interrupts */ };
 
 static bool cut(struct mapping *m)
 {
@@ -162,7 +163,7 @@ int map_caps(struct map_request *r)
             return err;
         if (!err)
             r->done += c ? 1 : CAPS_PER_PAGE - slot % CAPS_PER_PAGE;
-        if (step % LIMIT_STEPS == 0 && r->done < end && sched_preempt())
+        if (step % SLOTS == 0 && r->done < end && sched_preempt())
             return MAP_PREEMPTED;
     }
     return 0;
@@ -198,7 +199,7 @@ int unmap_caps(struct unmap_request *u, uint64_t slot, unsigned order)
         if (c && c->node && unmap_one(u, c) == MAP_PREEMPTED)
             return MAP_PREEMPTED;
         u->done += c ? 1 : CAPS_PER_PAGE - i % CAPS_PER_PAGE;
-        if (step % LIMIT_STEPS == 0 && sched_preempt())
+        if (step % SLOTS == 0 && sched_preempt())
             return MAP_PREEMPTED;
     }
     return 0;

@@ -203,16 +203,6 @@ static bool revoke(struct mapping *m, bool self)
     return walk_revoke(&revoker, m, self, &seen);
 }
 
-/* The next block below root, parents first; NULL: that was the last. */
-static struct mapping *next_block(struct mapping *at, const struct mapping *root)
-{
-    if (at->child)
-        return mapping_ptr(at->child);
-    while (at != root && (at->next & MAPPING_END))
-        at = mapping_parent(at);
-    return at == root ? NULL : mapping_ptr(at->next);
-}
-
 /* A block loses a port that it held for its own. True: it was the last one. */
 static bool lose(struct mapping *m, unsigned port)
 {
@@ -224,37 +214,31 @@ static bool lose(struct mapping *m, unsigned port)
     return --io->held[port / IO_BLOCK] == 0;
 }
 
-/*
- * One port of a block: from all below m, and from m's holder if `self`. False: preempted. It then
- * begins again: nobody whose port is gone can map it on, and since each block on the way is one
- * of a different task, all of them take less than a time slice.
- */
+/* What a walk that takes one port out of blocks does with each mapping. */
+static enum walk_visit port_visit(struct walk *k, unsigned *step)
+{
+    struct mapping *m = k->at.at;
+
+    if (mapping_level(m) == 1)
+        return walk_revoke_visit(k, step);
+    if (k->at.up || (m == k->at.root && !k->self))
+        return WALK_ON;
+    /* One that has no port left has nobody below; one that is dying is helped along. */
+    if (mapping_dying(m) || lose(m, slot_port(kptr(m->entry)) + (unsigned)k->at.page))
+        return revoke(m, true) ? WALK_HERE : WALK_PREEMPTED;
+    return WALK_ON;
+}
+
+/* One port of a block: from all below m, and from m's holder if `self`. False: preempted. */
 static bool revoke_port(struct mapping *m, unsigned port, bool self)
 {
-    struct mapping *at = m, *c;
-    unsigned step = 0;
+    struct walk k = {
+        .at = mapwalk_start(m), .visit = port_visit, .revoker = &revoker, .self = self};
+    unsigned seen = 0;
 
-    if (self && mapping_dying(m)) /* somebody was stopped here: help it along */
-        return revoke(m, true);
-    while (at) {
-        if ((at != m || self) && (mapping_dying(at) || lose(at, port))) {
-            /* It has no port left, and so nobody below. */
-            if (!revoke(at, true))
-                return false;
-            at = at == m ? NULL : m;
-            continue;
-        }
-        while ((c = mapdb_child_in(at, 1, port % IO_BLOCK)) != NULL) {
-            if (!revoke(c, true))
-                return false;
-            if (++step % LIMIT_STEPS == 0 && sched_preempt())
-                return false;
-        }
-        if (++step % LIMIT_STEPS == 0 && sched_preempt())
-            return false;
-        at = next_block(at, m);
-    }
-    return true;
+    k.at.level = 1;
+    k.at.page = port % IO_BLOCK;
+    return walk_run(&k, &seen) == 0;
 }
 
 /* ---- map ---- */

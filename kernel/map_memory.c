@@ -17,8 +17,6 @@
 #include "trace.h"
 
 /* Attributes of a send item (abi/msg.h). */
-#define NOINLINE __attribute__((noinline))
-
 enum { ATTRIBUTES_GIVEN = 0x10, ATTRIBUTES_CACHED = 0x20, ATTRIBUTES_BUFFERED = 0x40 };
 
 /* The largest page that source leaf, both addresses and what is left allow. */
@@ -43,8 +41,8 @@ enum room {
 
 /* Something is at the destination already: cases (a) and (c) of the interface leave it there,
  * otherwise it is unmapped. */
-static enum room make_room(struct map_request *r, uint64_t va, unsigned level, struct mapping *src,
-                           uint64_t frame, unsigned rights)
+static SELDOM enum room make_room(struct map_request *r, uint64_t va, unsigned level,
+                                  struct mapping *src, uint64_t frame, unsigned rights)
 {
     struct unmap_request u = {.task = r->to, .mask = L4_FP_ALL_SPACES};
     unsigned there_level;
@@ -101,7 +99,7 @@ static int enter(struct map_request *r, pte_t *e, struct mapping *parent, unsign
 }
 
 /* The receiver's entry takes the sender's place in the tree, with its children. */
-static int grant(struct map_request *r, pte_t *e, pte_t *from, pte_t value)
+static SELDOM int grant(struct map_request *r, pte_t *e, pte_t *from, pte_t value)
 {
     struct mapping *m = ptab_mapping(from);
     unsigned lost = ~r->rights & (L4_FPAGE_W | L4_FPAGE_X);

@@ -323,7 +323,7 @@ static struct mapping *after_list(const struct mapwalk *w, const struct mapping 
     return first_from(parts_of(m), part_index(kptr(kmem_desc(part)->up)) + 1, &v);
 }
 
-bool mapwalk_move(struct mapwalk *w)
+SELDOM bool mapwalk_move(struct mapwalk *w)
 {
     struct mapping *at = w->at, *to;
 

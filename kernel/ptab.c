@@ -6,6 +6,8 @@
  */
 #include "ptab.h"
 
+#include <abi/types.h>
+
 /* 512 references beside a table; two fit in a page. */
 static struct slab nodes_slab;
 
@@ -108,42 +110,42 @@ pte_t *ptab_find_remember(struct space *s, uint64_t va, unsigned *level)
     return e;
 }
 
-/* The first entry in use from index i on; PTAB_ENTRIES: none. */
-static unsigned next_used(const pte_t *table, unsigned i, unsigned end)
+enum { SCAN_MAX = 256 /* entries looked at in one go */ };
+
+/* The first entry in use from index i on, or where *scan ends; PTAB_ENTRIES: none. */
+static unsigned next_used(const pte_t *table, unsigned i, unsigned end, unsigned *scan)
 {
     const struct kpage *d = kmem_desc(table);
     const kref_t *nodes = d->nodes ? kptr(d->nodes) : NULL;
 
     if (!d->live)
         return PTAB_ENTRIES;
-    while (i < end && !table[i] && !(nodes && nodes[i]))
+    for (; i < end && *scan && !table[i] && !(nodes && nodes[i]); --*scan)
         i++;
     return i < end ? i : PTAB_ENTRIES;
 }
 
 pte_t *ptab_next_leaf(const struct space *s, uint64_t *va)
 {
+    unsigned shift = ROOT_SHIFT, end = PTAB_ENTRIES / 2, scan = SCAN_MAX;
     pte_t *table = s->root;
-    unsigned shift = ROOT_SHIFT, end = PTAB_ENTRIES / 2;
 
-    for (;;) {
-        unsigned at = *va >> shift & (PTAB_ENTRIES - 1), i = next_used(table, at, end);
+    while (*va < L4_USER_END) {
+        unsigned at = *va >> shift & (PTAB_ENTRIES - 1), i = next_used(table, at, end, &scan);
         pte_t value;
 
+        if (i != at) /* in this table or, if there is nothing more, behind it */
+            *va = ((*va >> (shift + 9)) << (shift + 9)) + ((uint64_t)i << shift);
+        if (!scan)
+            break;
         if (i == PTAB_ENTRIES) {
-            /* Nothing more in this table: go on behind it, from the top. */
-            if (shift == ROOT_SHIFT)
-                return NULL;
-            *va = ((*va >> (shift + 9)) + 1) << (shift + 9);
-            if (*va >> (ROOT_SHIFT + 8))
-                return NULL;
             table = s->root;
             shift = ROOT_SHIFT;
             end = PTAB_ENTRIES / 2;
+            if (*va >> (ROOT_SHIFT + 8))
+                break;
             continue;
         }
-        if (i != at)
-            *va = ((*va >> (shift + 9)) << (shift + 9)) + ((uint64_t)i << shift);
         value = table[i];
         if ((value & PTE_TABLE_OR_LEAF) != PTE_P || shift == 12)
             return &table[i];
@@ -151,6 +153,7 @@ pte_t *ptab_next_leaf(const struct space *s, uint64_t *va)
         shift -= 9;
         end = PTAB_ENTRIES;
     }
+    return NULL;
 }
 
 /* The references beside the table of e, which has none. */

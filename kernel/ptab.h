@@ -89,8 +89,8 @@ pte_t *ptab_slot(const struct space *s, uint64_t va, unsigned *level);
 pte_t *ptab_find(const struct space *s, uint64_t va, unsigned *level);
 
 /*
- * The first leaf entry at or behind *va (as in ptab_find), *va its address; NULL: none. Looks at
- * no more than the entries of one table per level.
+ * The first leaf entry at or behind *va (as in ptab_find), *va its address. NULL: none, then *va is
+ * L4_USER_END or more, or none yet: go on from *va.
  */
 pte_t *ptab_next_leaf(const struct space *s, uint64_t *va);
 

@@ -151,6 +151,19 @@ static int ku_page_new(struct task *t, uint64_t va)
     return 0;
 }
 
+bool task_ku_mem_ready(l4_fpage_t area)
+{
+    enum { TABLES = 4 };
+    unsigned order = fpage_order(area);
+
+    if (order < L4_PAGESHIFT || order > LIMIT_KU_MEM_ORDER)
+        return true;
+    while (kmem_clean_one((1U << (order - L4_PAGESHIFT)) + TABLES))
+        if (sched_preempt())
+            return false;
+    return true;
+}
+
 int task_add_ku_mem(struct task *t, l4_fpage_t area)
 {
     struct window w = fpage_window(area);
@@ -250,6 +263,8 @@ static enum reap reap_memory(struct task *t)
         struct mapping *m = e ? ptab_owner(e) : NULL;
         unsigned order;
 
+        if (!e && t->reap_at < L4_USER_END)
+            break; /* there may be more */
         if (!e) {
             t->reap_stage = STAGE_PORTS;
             t->reap_at = 0;
@@ -297,7 +312,7 @@ static enum reap reap_caps(struct task *t)
     return !t->cap_pages || t->reap_at >= L4_CAP_SLOTS ? REAP_DONE : REAP_MORE;
 }
 
-static enum reap task_reap(struct object *o)
+static SELDOM enum reap task_reap(struct object *o)
 {
     struct task *t = task_of(o);
 
@@ -329,9 +344,6 @@ static void task_release(struct object *o)
 }
 
 /* ---- messages ---- */
-
-/* Each with registers of its own to save, so that the cheap ones save none. */
-#define NOINLINE __attribute__((noinline))
 
 /* Where a preempted call goes on: which flexpage, how far, what it has learnt. */
 enum { PROGRESS_ITEM_SHIFT = 56, PROGRESS_STATUS_SHIFT = 54 };
@@ -430,6 +442,8 @@ static NOINLINE long op_ku_mem(struct invocation *iv)
 
     if (msgtag_words(iv->tag) < 2)
         return -L4_EMSGTOOSHORT;
+    if (!task_ku_mem_ready(area))
+        return INVOKE_AGAIN;
     err = task_add_ku_mem(task_of(iv->obj), area);
     if (err)
         return err;

@@ -81,6 +81,8 @@ uint64_t cap_index(const struct cap *c);
 struct task *task_create(struct object *factory, l4_fpage_t utcb_area, int *err);
 /* Kernel-user memory at an address of the task: zeroed pages of the kernel's pool. */
 int task_add_ku_mem(struct task *t, l4_fpage_t area);
+/* The memory that this and a task need is clean, or there is none. False: preempted, ask again. */
+bool task_ku_mem_ready(l4_fpage_t area);
 /* The kernel's address of [va, va + bytes) if that is kernel-user memory on one page, or NULL. */
 void *task_ku_address(const struct task *t, uint64_t va, unsigned bytes);
 void task_init(void);

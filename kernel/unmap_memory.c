@@ -11,8 +11,6 @@
 #include "limits.h"
 #include "sched.h"
 
-#define NOINLINE __attribute__((noinline))
-
 /* An entry with a leaf beside it is emptied; what it said. */
 static inline __attribute__((always_inline)) pte_t take_entry(pte_t *e, struct space *s,
                                                               uint64_t loaded)
@@ -252,7 +250,7 @@ enum { SPLIT_NONE = -1, SPLIT_DONE = 0 };
  * SPLIT_DONE: *size bytes have been dealt with; SPLIT_NONE: at va is an ordinary entry or hole;
  * or MAP_PREEMPTED.
  */
-static int unmap_split(struct unmap_request *u, uint64_t start, uint64_t end, uint64_t *size)
+static SELDOM int unmap_split(struct unmap_request *u, uint64_t start, uint64_t end, uint64_t *size)
 {
     bool gone = (u->fp.raw & L4_FPAGE_R) && (u->mask & L4_FP_ALL_SPACES);
     uint64_t va = start + u->done;
