@@ -118,7 +118,7 @@ SELDOM unsigned fault_words(const struct thread *t, uint64_t *mr)
     return L4_UTCB_EXCEPTION_REGS_SIZE;
 }
 
-void fault_take_words(struct thread *t, const uint64_t *mr, unsigned words)
+SELDOM void fault_take_words(struct thread *t, const uint64_t *mr, unsigned words)
 {
     struct regs *r = &t->regs;
     const l4_exc_regs_t *x = (const l4_exc_regs_t *)mr;
@@ -156,7 +156,7 @@ void fault_answered(struct thread *t, l4_msgtag_t tag)
     }
 }
 
-static void report(const struct thread *t)
+static SELDOM void report(const struct thread *t)
 {
     const struct regs *r = &t->regs;
 

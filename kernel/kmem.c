@@ -5,8 +5,9 @@
  *
  * K1  Every page of the pool is in exactly one state: free in the buddy allocator (KPAGE_FREE), on
  *     the list of clean pages (KPAGE_CLEAN, all zero), or in use by whom its descriptor says.
- * K2  A slab page is on its slab's list exactly if it has room; `live` counts its objects, the
- *     chain from `hint` has the others.
+ * K2  A slab page is on its slab's list exactly if it has room, but that the first one may be
+ *     full: one object taken and given back again and again moves no page. `live` counts a page's
+ *     objects, the chain from `hint` has the others.
  * K3  A slab keeps back at most one empty page, so that one object allocated and freed again and
  *     again costs no page; kmem_stats counts it as free, and it goes when the pool is short.
  * K4  What is handed out as a page is zero.
@@ -44,7 +45,7 @@ static inline void clear_page(void *page, size_t bytes)
     __builtin_memset(page, 0, bytes);
 }
 
-void kmem_init(void *start, size_t bytes)
+SELDOM void kmem_init(void *start, size_t bytes)
 {
     uint64_t frames = bytes >> 12;
     size_t meta = buddy_meta_size(frames);
@@ -142,7 +143,7 @@ static void buddy_give(void *page, unsigned order)
 static void slab_give_page(struct slab *s, void *page);
 
 /* Give back to the buddy allocator what is kept aside for speed. */
-static void reclaim(void)
+static SELDOM void reclaim(void)
 {
     while (kmem.clean)
         buddy_give(clean_pop(), 0);
@@ -284,6 +285,15 @@ static void partial_remove(struct slab *s, struct kpage *d)
         s->partial = d->next;
 }
 
+/* The first page of the list may be full (K2): no longer. */
+static void drop_full(struct slab *s)
+{
+    struct kpage *first = s->partial ? kmem_desc(kptr(s->partial)) : NULL;
+
+    if (first && first->hint == KPAGE_FULL)
+        partial_remove(s, first);
+}
+
 static void slab_give_page(struct slab *s, void *page)
 {
     struct kpage *d = kmem_desc(page);
@@ -295,7 +305,7 @@ static void slab_give_page(struct slab *s, void *page)
 }
 
 /* A page with all objects free, chained in order of address. */
-static bool slab_grow(struct slab *s)
+static SELDOM bool slab_grow(struct slab *s)
 {
     char *page = take_frames(0, KPAGE_SLAB);
     struct kpage *d;
@@ -327,6 +337,7 @@ void *slab_take_slow(struct slab *s, struct quota *q)
 
     if (kmem_fail_now() || !quota_take(q, s->size - SAN_GAP))
         return NULL;
+    drop_full(s);
     if (!s->partial && !slab_grow(s)) {
         quota_give(q, s->size - SAN_GAP);
         return NULL;
@@ -340,8 +351,6 @@ void *slab_take_slow(struct slab *s, struct quota *q)
         kmem.kept--;
         note_low();
     }
-    if (d->hint == KPAGE_FULL)
-        partial_remove(s, d);
     san_object_used(obj, s->size);
     return obj;
 }
@@ -352,8 +361,10 @@ void slab_put_slow(struct slab *s, void *obj)
     struct kpage *d = kmem_desc(page);
 
     kassert(d->live);
-    if (d->hint == KPAGE_FULL)
+    if (d->hint == KPAGE_FULL && s->partial != kref(page)) {
+        drop_full(s);
         partial_add(s, d, page);
+    }
     *(uint16_t *)obj = d->hint;
     d->hint = (uint16_t)(((uintptr_t)obj & (KPAGE_SIZE - 1)) / 8);
     san_object_free(obj, s->size);
@@ -389,7 +400,7 @@ static bool slab_ok(const struct slab *s)
         for (uint16_t i = d->hint; i != KPAGE_FULL; i = *(uint16_t *)((char *)kptr(p) + i * 8))
             if (i * 8u % s->size || i * 8u / s->size >= s->perpage || room++ > s->perpage)
                 return false;
-        if (!room || room + d->live != s->perpage)
+        if ((!room && prev) || room + d->live != s->perpage)
             return false;
         empty += !d->live;
     }

@@ -150,7 +150,7 @@ static inline __attribute__((always_inline)) void *slab_take(struct slab *s, str
     page = kptr(s->partial);
     d = kmem_desc(page);
     obj = (uint16_t *)(page + (size_t)d->hint * 8);
-    if (__builtin_expect(!d->live, 0) || __builtin_expect(*obj == KPAGE_FULL, 0))
+    if (__builtin_expect(!d->live, 0) || __builtin_expect(d->hint == KPAGE_FULL, 0))
         return slab_take_slow(s, q);
     if (!quota_take(q, s->size - SAN_GAP))
         return NULL;

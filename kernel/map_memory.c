@@ -376,7 +376,7 @@ int map_memory(struct map_request *r)
     return map_range(r);
 }
 
-int map_roots(struct task *t, uint64_t start, uint64_t end, unsigned rights, bool cached)
+SELDOM int map_roots(struct task *t, uint64_t start, uint64_t end, unsigned rights, bool cached)
 {
     unsigned top = (cpu0.features & CPU_1G) ? 3 : 2;
 

@@ -80,7 +80,7 @@ static kref_t take_bits(struct part *table)
     return bits;
 }
 
-unsigned mapdb_inherited(struct mapping *m, unsigned level, uint64_t page, bool reset)
+SELDOM unsigned mapdb_inherited(struct mapping *m, unsigned level, uint64_t page, bool reset)
 {
     struct part *table = m->parts < KPAGE_SIZE ? NULL : parts_of(m), *part;
     unsigned top_level = mapping_level(m) - 1;
@@ -190,7 +190,7 @@ static struct part *first_part(struct part *table)
     return &table[d->hint];
 }
 
-struct mapping *mapdb_first_in_parts(struct mapping *m)
+SELDOM struct mapping *mapdb_first_in_parts(struct mapping *m)
 {
     struct part *part = first_part(parts_of(m));
 
@@ -216,7 +216,7 @@ static struct part *find_part(const struct mapping *m, unsigned level, uint64_t 
     return &((struct part *)kptr(table_of(part)))[page & (MAPPING_PARTS - 1)];
 }
 
-struct mapping *mapdb_child_in(struct mapping *m, unsigned level, uint64_t page)
+SELDOM struct mapping *mapdb_child_in(struct mapping *m, unsigned level, uint64_t page)
 {
     struct part *part = find_part(m, level, page);
 
@@ -362,7 +362,7 @@ void mapwalk_unregister(struct mapwalk *w)
         *p = w->next;
 }
 
-void mapdb_walks_leave(struct mapping *c)
+SELDOM void mapdb_walks_leave(struct mapping *c)
 {
     for (struct mapwalk *w = mapdb_walks, *next; w; w = next) {
         next = w->next;

@@ -188,7 +188,7 @@ static int run_items(struct thread *act)
     return 0;
 }
 
-static struct thread *transfer_items(struct thread *act)
+static SELDOM struct thread *transfer_items(struct thread *act)
 {
     struct thread *other = act->partner;
     struct thread *from = act->xfer_receiving ? other : act;
@@ -250,7 +250,7 @@ void msg_transfer(struct thread *from, struct thread *to, struct thread *act)
     transfer_items(act);
 }
 
-void msg_abort(struct thread *gone)
+SELDOM void msg_abort(struct thread *gone)
 {
     struct thread *other = gone->partner;
     bool gone_sends;

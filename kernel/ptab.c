@@ -125,7 +125,7 @@ static unsigned next_used(const pte_t *table, unsigned i, unsigned end, unsigned
     return i < end ? i : PTAB_ENTRIES;
 }
 
-pte_t *ptab_next_leaf(const struct space *s, uint64_t *va)
+SELDOM pte_t *ptab_next_leaf(const struct space *s, uint64_t *va)
 {
     unsigned shift = ROOT_SHIFT, end = PTAB_ENTRIES / 2, scan = SCAN_MAX;
     pte_t *table = s->root;
@@ -186,7 +186,8 @@ static int table_make(struct space *s, pte_t *e, unsigned level, uint64_t va)
 }
 
 /* The same as ptab_reach, with what may be missing on the way. */
-static int reach_making(struct space *s, uint64_t va, unsigned level, bool nodes, pte_t **entry)
+static SELDOM int reach_making(struct space *s, uint64_t va, unsigned level, bool nodes,
+                               pte_t **entry)
 {
     pte_t *e = entry_at(s->root, va, ROOT_SHIFT);
 
@@ -268,7 +269,7 @@ void ptab_prune(struct kpage *d, pte_t *e)
     }
 }
 
-int ptab_split(pte_t *e)
+SELDOM int ptab_split(pte_t *e)
 {
     struct space *s = ptab_space(e);
     unsigned level = ptab_level(e) - 1;
@@ -290,7 +291,7 @@ int ptab_split(pte_t *e)
     return 0;
 }
 
-void ptab_own_gone(pte_t *e, unsigned n)
+SELDOM void ptab_own_gone(pte_t *e, unsigned n)
 {
     struct kpage *d = kmem_desc(e);
 

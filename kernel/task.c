@@ -69,7 +69,7 @@ static void directory_free(struct task *t)
     t->cap_pages = NULL;
 }
 
-struct cap *cap_slot_make(struct task *t, uint64_t slot)
+SELDOM struct cap *cap_slot_make(struct task *t, uint64_t slot)
 {
     struct cap *c = cap_slot_slow(t, slot);
 
@@ -164,7 +164,7 @@ bool task_ku_mem_ready(l4_fpage_t area)
     return true;
 }
 
-int task_add_ku_mem(struct task *t, l4_fpage_t area)
+SELDOM int task_add_ku_mem(struct task *t, l4_fpage_t area)
 {
     struct window w = fpage_window(area);
     uint64_t size = 1UL << w.order;
@@ -328,7 +328,7 @@ static SELDOM enum reap task_reap(struct object *o)
     }
 }
 
-static void task_release(struct object *o)
+static SELDOM void task_release(struct object *o)
 {
     struct task *t = task_of(o);
     struct quota *q = t->space.quota;
@@ -372,7 +372,7 @@ static NOINLINE long op_map(struct invocation *iv)
 }
 
 /* Many flexpages, or one that has been begun before. */
-static NOINLINE long unmap_batch(struct invocation *iv)
+static SELDOM long unmap_batch(struct invocation *iv)
 {
     struct thread *self = iv->self;
     uint64_t *mr = iv->utcb->msg.mr;
@@ -435,7 +435,7 @@ static NOINLINE long op_cap_info(struct invocation *iv)
     return a && b && a->ref && a->ref == b->ref;
 }
 
-static NOINLINE long op_ku_mem(struct invocation *iv)
+static SELDOM long op_ku_mem(struct invocation *iv)
 {
     l4_fpage_t area = {iv->utcb->msg.mr[1]};
     int err;

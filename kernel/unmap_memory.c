@@ -166,7 +166,8 @@ bool revoke_all(struct mapping *m, unsigned *status)
 }
 
 /* A walk over what is mapped from a part of m, or from all of it; rights L4_FPAGE_R: revoke. */
-static int walk_part(struct unmap_request *u, struct mapping *m, unsigned level, uint64_t page)
+static SELDOM int walk_part(struct unmap_request *u, struct mapping *m, unsigned level,
+                            uint64_t page)
 {
     struct walk k = {.at = mapwalk_start(m), .self = u->mask & L4_FP_ALL_SPACES};
 
@@ -178,7 +179,7 @@ static int walk_part(struct unmap_request *u, struct mapping *m, unsigned level,
     return walk_run(&k, &u->status);
 }
 
-int downgrade_below(struct mapping *m, unsigned rights)
+SELDOM int downgrade_below(struct mapping *m, unsigned rights)
 {
     struct walk k = {.at = mapwalk_start(m), .visit = split_downgrade, .rights = rights};
     unsigned seen = 0;
