@@ -218,7 +218,8 @@ static void step_map(void)
                      dst << L4_CAP_SHIFT | (grant ? L4_MAP_ITEM_GRANT : 0),
                      fpage_make(L4_FPAGE_OBJ, src << L4_CAP_SHIFT, order, rights).raw, 0,
                      L4_WHOLE_ADDRESS_SPACE);
-    err = map_run(&r);
+    while ((err = map_run(&r)) == MAP_PREEMPTED)
+        ;
     CHECK(err == 0 || err == -L4_ENOMEM);
     if (err)
         n = (int)r.done;
