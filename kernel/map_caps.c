@@ -199,7 +199,7 @@ int unmap_caps(struct unmap_request *u, uint64_t slot, unsigned order)
         if (c && c->node && unmap_one(u, c) == MAP_PREEMPTED)
             return MAP_PREEMPTED;
         u->done += c ? 1 : CAPS_PER_PAGE - i % CAPS_PER_PAGE;
-        if (step % SLOTS == 0 && sched_preempt())
+        if (step % SLOTS == 0 && u->done < end && sched_preempt())
             return MAP_PREEMPTED;
     }
     return 0;
