@@ -86,19 +86,25 @@ static unsigned port_of(unsigned unit)
 static long run_map(const struct model_op *o, l4_fpage_t fp, uint64_t dst)
 {
     struct map_request r;
+    int err;
 
     map_request_init(&r, task[o->from], task[o->to], dst | (o->grant ? L4_MAP_ITEM_GRANT : 0),
                      fp.raw, 0,
                      o->kind == MODEL_IO_MAP ? L4_WHOLE_IOADDRESS_SPACE : L4_WHOLE_ADDRESS_SPACE);
-    EXPECT(map_run(&r) == 0);
+    while ((err = map_run(&r)) == MAP_PREEMPTED)
+        ;
+    EXPECT(err == 0);
     return (long)r.mapped;
 }
 
 static long run_unmap(const struct model_op *o, l4_fpage_t fp, uint64_t mask)
 {
     struct unmap_request u = {.task = task[o->to], .fp = fp, .mask = mask};
+    int err;
 
-    EXPECT(unmap_run(&u) == 0);
+    while ((err = unmap_run(&u)) == MAP_PREEMPTED)
+        ;
+    EXPECT(err == 0);
     return u.status;
 }
 
