@@ -61,7 +61,7 @@ int item_object(const struct invocation *iv, unsigned i, enum object_type type, 
     slot = fp >> L4_FPAGE_ADDR_SHIFT;
     if (__builtin_expect(slot >= CAPS_PER_PAGE, 0))
         return item_far(t, fp, type, rights, o);
-    return item_check(t->caps[slot].ref, fp, type, rights, o);
+    return item_check(t->caps[index_below(slot, CAPS_PER_PAGE)].ref, fp, type, rights, o);
 }
 
 static int decode(const struct invocation *iv, struct args *a)

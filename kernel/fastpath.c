@@ -23,7 +23,6 @@
 /* syscall() gives this when self goes on and nothing of it had to be reloaded (entry.S). */
 #define SAME_THREAD ((struct thread *)0)
 
-enum { CAP_BITS_UNUSED = 0xff0 };
 enum { TAG_ITEMS = 0x3f << L4_MSGTAG_ITEMS_SHIFT };
 
 /* No label of the kernel's own protocols: those have a meaning for gates, too. */
@@ -42,7 +41,10 @@ static inline bool fits(uint64_t tag)
 static inline struct object *lookup(const struct task *t, uint64_t cap, unsigned *rights)
 {
     uint64_t slot = cap >> L4_CAP_SHIFT;
-    uint32_t ref = likely(slot < CAPS_PER_PAGE) ? t->caps[slot].ref : 0;
+    uint32_t ref = 0;
+
+    if (likely(slot < CAPS_PER_PAGE))
+        ref = t->caps[index_below(slot, CAPS_PER_PAGE)].ref;
 
     *rights = ref & CAP_RIGHTS;
     return kptr(ref & ~(uint32_t)CAP_RIGHTS);
@@ -255,9 +257,9 @@ HOT struct thread *syscall(struct thread *self, uint64_t label, uint64_t cap_op,
         return syscall_slow(self, label, cap_op, tag, timeouts);
     if (op == L4_SYSF_CALL) {
         /* A capability index is at least one slot; the bits between slot and operation are 0. */
-        if (cap_op >= (uint64_t)CAPS_PER_PAGE << L4_CAP_SHIFT || (cap_op & CAP_BITS_UNUSED))
+        if (cap_op & ~(((CAPS_PER_PAGE - 1UL) << L4_CAP_SHIFT) | L4_SYSF_MASK))
             return syscall_slow(self, label, cap_op, tag, timeouts);
-        ref = self->task->caps[cap_op >> L4_CAP_SHIFT].ref;
+        ref = self->task->caps[index_below(cap_op >> L4_CAP_SHIFT, CAPS_PER_PAGE)].ref;
         if (!likely(ref))
             return syscall_slow(self, label, cap_op, tag, timeouts);
         if (answers_at_once(ref))

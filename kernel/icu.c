@@ -6,6 +6,7 @@
  */
 #include "devices.h"
 #include "factory.h"
+#include "index.h"
 #include "irq.h"
 #include "x86/pic.h"
 
@@ -55,6 +56,7 @@ static long bind(struct invocation *iv, uint64_t line)
     if (line >= PIC_LINES || line == PIC_CASCADE || (lines[line] && lines[line] != irq_of(o)))
         return -L4_EINVAL;
     icu_unbind(irq_of(o));
+    line = index_below(line, PIC_LINES);
     lines[line] = irq_of(o);
     lines[line]->line = (uint8_t)line;
     lines[line]->level = pic_level(line);
@@ -70,6 +72,7 @@ static long set_mode(uint64_t line, uint64_t mode)
         return 0;
     if ((mode & 8) || !pic_set_level((unsigned)line, mode & 2))
         return -L4_EINVAL;
+    line = index_below(line, PIC_LINES);
     if (lines[line])
         lines[line]->level = mode & 2;
     return 0;
@@ -82,7 +85,7 @@ static long icu_invoke(struct invocation *iv)
         [L4_ICU_UNMASK_OP] = 2, [L4_ICU_MASK_OP] = 2, [L4_ICU_SET_MODE_OP] = 3,
     };
     uint64_t *mr = iv->utcb->msg.mr, op = mr[0] & 0xffff, line = mr[1], mode = mr[2];
-    struct irq *i = line < PIC_LINES ? lines[line] : NULL;
+    struct irq *i = line < PIC_LINES ? lines[index_below(line, PIC_LINES)] : NULL;
 
     if (msgtag_label(iv->tag) != L4_PROTO_IRQ)
         return -L4_EBADPROTO;

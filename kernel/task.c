@@ -56,8 +56,11 @@ struct cap *cap_slot_slow(const struct task *t, uint64_t slot)
     struct cap *page;
 
     if (slot < CAPS_PER_PAGE)
-        return &t->caps[slot];
-    if (slot >= L4_CAP_SLOTS || !t->cap_pages || !t->cap_pages[slot / CAPS_PER_PAGE])
+        return &t->caps[index_below(slot, CAPS_PER_PAGE)];
+    if (slot >= L4_CAP_SLOTS || !t->cap_pages)
+        return NULL;
+    slot = index_below(slot, L4_CAP_SLOTS);
+    if (!t->cap_pages[slot / CAPS_PER_PAGE])
         return NULL;
     page = kptr(t->cap_pages[slot / CAPS_PER_PAGE]);
     return &page[slot % CAPS_PER_PAGE];
@@ -418,7 +421,8 @@ static NOINLINE long op_unmap(struct invocation *iv)
     return 0;
 }
 
-static NOINLINE long op_cap_info(struct invocation *iv)
+/* Two capabilities, or words missing. */
+static SELDOM long cap_equal(struct invocation *iv)
 {
     const uint64_t *mr = iv->utcb->msg.mr;
     const struct task *t = task_of(iv->obj);
@@ -427,12 +431,20 @@ static NOINLINE long op_cap_info(struct invocation *iv)
     if (msgtag_words(iv->tag) < 2)
         return -L4_EMSGTOOSHORT;
     a = cap_slot(t, mr[1]);
-    if (msgtag_words(iv->tag) == 2)
-        return a && a->ref && !cap_object(a)->dying;
     b = cap_slot(t, mr[2] & ~0xfffUL);
     if (mr[1] == mr[2])
         return 1;
     return a && b && a->ref && a->ref == b->ref;
+}
+
+static NOINLINE long op_cap_info(struct invocation *iv)
+{
+    const struct cap *c;
+
+    if (__builtin_expect(msgtag_words(iv->tag) != 2, 0))
+        return cap_equal(iv);
+    c = cap_slot(task_of(iv->obj), iv->utcb->msg.mr[1]);
+    return c && c->ref && !cap_object(c)->dying;
 }
 
 static SELDOM long op_ku_mem(struct invocation *iv)

@@ -6,6 +6,7 @@
 #include <abi/fpage.h>
 #include <abi/types.h>
 
+#include "index.h"
 #include "list.h"
 #include "object.h"
 #include "ptab.h"
@@ -63,7 +64,8 @@ static inline struct cap *cap_slot(const struct task *t, l4_cap_idx_t c)
 {
     uint64_t slot = c >> L4_CAP_SHIFT;
 
-    return slot < CAPS_PER_PAGE ? &t->caps[slot] : cap_slot_slow(t, slot);
+    return slot < CAPS_PER_PAGE ? &t->caps[index_below(slot, CAPS_PER_PAGE)]
+                                : cap_slot_slow(t, slot);
 }
 
 /* The same, making the page of slots if need be; NULL: exhausted or beyond L4_CAP_SLOTS. */

@@ -23,5 +23,6 @@ def test_example(script):
 
 def test_every_example_is_run_by_some_script():
     programs = {p.parent.name for p in (REPO / "examples").glob("*/*.c")}
-    named = {m for s in EXAMPLES for m in re.findall(r"file=(\w+)\.elf", s.read_text())}
+    scripts = EXAMPLES + sorted((REPO / "tests/guest").glob("*/boot.cfg"))
+    named = {m for s in scripts for m in re.findall(r"file=(\w+)\.elf", s.read_text())}
     assert programs <= named

@@ -64,6 +64,8 @@ class Options:
     files: dict = dataclasses.field(default_factory=dict)  # replaces an image: {"sigma0.elf": path}
     omit: tuple = ()                 # names of standard modules to leave out
     qemu_args: tuple = ()
+    ask: tuple = ()                  # (regex, commands): when a line of the log matches, the
+    #                                  machine stops, QEMU's monitor answers, and it goes on
 
 
 @dataclasses.dataclass
@@ -74,6 +76,7 @@ class Result:
     reason: str
     log: str
     seconds: float
+    answers: tuple = ()              # of the commands in Options.ask, in the order they were given
 
     @property
     def exit_status(self):
@@ -289,6 +292,7 @@ class Monitor:
         self.sock.settimeout(5)
         self.tail = b""
         self.stopped = None  # reason of the SHUTDOWN event
+        self.answers = []
 
     def started(self):
         self.peer.close()
@@ -298,7 +302,7 @@ class Monitor:
         self.sock.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
 
     def receive(self):
-        """Messages of one read; none at all at the end of the channel."""
+        """Messages that are complete after one read; None at the end of the channel."""
         try:
             data = self.sock.recv(65536)
         except ConnectionResetError:  # QEMU ended with a message of ours unread
@@ -308,12 +312,18 @@ class Monitor:
         for m in messages:
             if m.get("event") == "SHUTDOWN":
                 self.stopped = m["data"]["reason"]
-        return messages if data else []
+        return messages if data else None
+
+    def look(self, commands):
+        """Stops the machine, keeps the answers to some commands, lets it go on."""
+        self.send("stop")
+        self.answers += [self.ask(c) for c in commands]
+        self.send("cont")
 
     def ask(self, line):
         """Answer of QEMU's human monitor."""
         self.send("human-monitor-command", **{"command-line": line})
-        while messages := self.receive():
+        while (messages := self.receive()) is not None:
             for m in messages:
                 if isinstance(m.get("return"), str):
                     return m["return"]
@@ -327,8 +337,12 @@ def pump(proc, opts, symbols, monitor, sink):
     fd, control = proc.stdout.fileno(), monitor.sock.fileno()
     watched = [fd, control]
 
+    questions = list(opts.ask)
+
     def line_done(raw):
         line = ESCAPES.sub("", raw.decode(errors="replace"))
+        if questions and re.search(questions[0][0], line):
+            monitor.look(questions.pop(0)[1])
         extra = symbols.annotate(line)
         out.extend([line] + extra)
         if sink:
@@ -343,7 +357,7 @@ def pump(proc, opts, symbols, monitor, sink):
         if not ready and (monitor.stopped or (deadline and time.monotonic() >= deadline)):
             timed_out = not monitor.stopped
             break
-        if control in ready and not monitor.receive():
+        if control in ready and monitor.receive() is None:
             watched.remove(control)
         if fd not in ready:
             continue
@@ -473,4 +487,5 @@ def boot(opts, sink=None):
         reason += "; the guest printed nothing"
     if kind == "qemu" and errors:
         reason += f"; QEMU said: {errors}"
-    return Result(kind, status, "\n".join([reason] + details), log, time.monotonic() - begin)
+    return Result(kind, status, "\n".join([reason] + details), log, time.monotonic() - begin,
+                  tuple(monitor.answers))

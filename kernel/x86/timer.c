@@ -21,6 +21,7 @@ enum {
     APIC_CURRENT = 0x390,
     APIC_DIVIDE = 0x3e0,
     LVT_MASKED = 1 << 16,
+    LVT_NMI = 4 << 8,
     LVT_EXTINT = 7 << 8,
     LVT_PERIODIC = 1 << 17,
     MSR_APIC_BASE = 0x1b,
@@ -63,7 +64,7 @@ void timer_init(void)
     wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 1 << 11);
     apic_write(APIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
     apic_write(APIC_LVT_LINT0, LVT_EXTINT);
-    apic_write(APIC_LVT_LINT1, LVT_MASKED);
+    apic_write(APIC_LVT_LINT1, LVT_NMI);
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_DIVIDE, 0xb); /* by 1 */
     apic_write(APIC_LVT_TIMER, LVT_MASKED);
