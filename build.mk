@@ -38,7 +38,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .SUFFIXES:
 .PHONY: all check test test-long fuzz-model prove model run iso clean FORCE apps guest tidy abi \
         abi-golden compile_commands.json host-tests guest-run images bench bench-compare \
-        bench-images profile stack
+        bench-images profile stack seeded
 all: images
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
@@ -270,8 +270,7 @@ bench-folders := $(call folders-with-code,tests/bench)
 bench-elf = $(O)/bench/$(call base-name,$(1)).elf
 $(foreach d,$(bench-folders),$(eval $(call program,bench/$(call base-name,$(d)),$(d),\
     $(call bench-elf,$(d)),$(if $(wildcard $(d)/boot.cfg),musl,small))))
-$(O)/bench/count.so $(O)/bench/cover.so: $(O)/bench/%.so: tools/plugin/%.c tools/plugin/qemu.h \
-    tools/plugin/table.h
+$(O)/bench/%.so: tools/plugin/%.c tools/plugin/qemu.h tools/plugin/table.h
 	$(call say,PLUGIN,$@)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
@@ -356,14 +355,20 @@ stack: $(O)/kernel.elf
 	$(call say,STACK,$<)
 	$(Q)$(PYTHON) tools/stackdepth $<
 
-check: $(foreach t,$(host-y),$(O)/host/$(t).passed) tidy abi stack
+# Bugs of others, as patches of this tree (tests/test_seeded.py): none may rot.
+seeded:
+	$(call say,APPLY,tests/seeded)
+	$(Q)for p in tests/seeded/*.patch; do git apply --check $$p || \
+	    { echo "$$p does not apply any more: make it anew (docs/tests.md)"; exit 1; }; done
+
+check: $(foreach t,$(host-y),$(O)/host/$(t).passed) tidy abi stack seeded
 
 test:
 	$(Q)$(PYTHON) tools/test.py $(TESTFLAGS)
 
 # Each target of the list is a long test.
 long-y := long-san long-fuzz long-model long-sweep
-long-y += long-states long-random
+long-y += long-states long-random long-seeded
 .PHONY: $(long-y)
 test-long: $(long-y)
 # Every guest test on the kernel with sanitizers.
@@ -378,6 +383,8 @@ long-model:
 # An interrupt at 10^5 places of the kernel's long operations.
 long-sweep:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_sweep.py $(TESTFLAGS)
+long-seeded:
+	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_seeded.py $(TESTFLAGS)
 
 # Packages of `./quire setup --all`.
 prove:

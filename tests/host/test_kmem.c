@@ -84,6 +84,9 @@ TEST(a_quota_is_never_passed_and_a_failure_costs_nothing)
     b = slab_alloc(&slab, &quota);
     CHECK(a && b && !slab_alloc(&slab, &quota) && !kmem_page(&quota, KPAGE_PLAIN));
     CHECK(!kmem_pages(&quota, 3, KPAGE_PLAIN) && quota.used == quota.limit);
+    quota.limit += 23; /* something is left, but not enough */
+    CHECK(!slab_alloc(&slab, &quota) && !kmem_page(&quota, KPAGE_PLAIN));
+    CHECK(quota.used == 4096 + 24);
     slab_free(&slab, &quota, b);
     kmem_page_free(&quota, a);
 }

@@ -447,6 +447,7 @@ TEST(a_preempted_operation_and_another_are_as_in_one_of_two_orders)
 /* A task that the operation is about goes away in the middle: nothing is left of it. */
 static bool destroyed(uint64_t seed, uint64_t n)
 {
+    uint64_t loaded;
     struct op first;
     struct request r;
     int victim;
@@ -470,7 +471,9 @@ static bool destroyed(uint64_t seed, uint64_t n)
     cpu0.resched = false;
     cpu0.current = worker[1];
     victim = random_below(2) ? first.to : first.from;
+    cpu0.root_loaded = loaded = tasks[victim]->space.root_phys;
     machine_destroy(&tasks[victim]->obj);
+    CHECK(cpu0.root_loaded != loaded); /* its tables are free now */
     tasks[victim] = NULL;
     CHECK(check_all() == 0);
     cpu0.current = worker[0];

@@ -134,6 +134,12 @@ static l4_umword_t unmap_ports(void)
     return code(l4_task_unmap(CHILD_TASK, l4_iofpage(PORTS_A, ITEMS_ORDER), ALL));
 }
 
+static l4_umword_t map_block(void)
+{
+    return code(l4_task_map(S_DEST, CHILD_TASK, l4_iofpage(0, BLOCK_ORDER),
+                            l4_map_control(0, 0, 0)));
+}
+
 static l4_umword_t delete_dest(void)
 {
     return code(l4_task_delete_obj(CHILD_TASK, S_DEST));
@@ -167,6 +173,7 @@ const struct first firsts[] = {
     {"a page of a superpage is taken from all", SUPER, 0, prepare_super, unmap_part_all, NULL},
     {"a part of a superpage loses write access", SUPER, 0, prepare_super, lower_part, NULL},
     {"a superpage is taken from all", SUPER, 0, prepare_super, unmap_super, NULL},
+    {"a split superpage is taken from all", SUPER, 0, prepare_split, unmap_super, NULL},
     {"capabilities are mapped", CAPS, 0, prepare_plain, map_caps, NULL},
     {"capabilities are mapped over others", CAPS, LEAVES_HOLES, prepare_over, map_caps, NULL},
     {"capabilities are granted with fewer rights", CAPS, 0, prepare_plain, grant_caps, NULL},
@@ -177,6 +184,9 @@ const struct first firsts[] = {
     {"ports are mapped over others", PORTS, LEAVES_HOLES, prepare_over, map_ports, NULL},
     {"ports are granted", PORTS, 0, prepare_plain, grant_ports, NULL},
     {"ports are taken from all", PORTS, 0, prepare_chain, unmap_ports, NULL},
+    {"ports are taken out of a block", PORTS, 0, prepare_block, unmap_ports, NULL},
+    {"a block of ports is mapped over single ones", PORTS, LEAVES_HOLES, prepare_block_over,
+     map_block, NULL},
     {"pages are sent", MEMORY, 0, prepare_plain, send_items, receive},
     {"pages are sent over others", MEMORY, LEAVES_HOLES, prepare_over, send_items,
      receive},

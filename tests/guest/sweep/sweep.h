@@ -109,7 +109,10 @@ void prepare_plain(void);  /* root -> S.A -> T.A */
 void prepare_chain(void);  /* root -> S.A -> T.A -> D.A */
 void prepare_over(void);   /* plain, and root -> D.A -> T.B */
 void prepare_super(void);  /* root -> S -> T -> D.B, and small pieces */
+void prepare_split(void);  /* super, and a page is gone */
 void prepare_dest(void);   /* root -> D.A -> T.A */
+void prepare_block(void);  /* root -> S -> T, 512 ports; S -> D, single ones */
+void prepare_block_over(void); /* root -> S -> T, 512 ports; root -> D, single ones */
 
 /* ---- look.c ---- */
 

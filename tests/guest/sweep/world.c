@@ -117,6 +117,31 @@ void prepare_super(void)
     expect_eq(move(w.task[DEST], w.task[THIRD], AREA_SUPER, PAGES_ORDER, AREA_B, L4_FPAGE_RW), 0);
 }
 
+/* One page of it is gone: the entries of SOURCE and THIRD are tables. */
+void prepare_split(void)
+{
+    prepare_super();
+    expect_eq(unmap(w.task[SOURCE], AREA_SUPER, 12, L4_FPAGE_RWX, L4_FP_ALL_SPACES), 0);
+}
+
+static void blocks(void)
+{
+    expect_eq(port_map(w.task[SOURCE], L4_BASE_TASK_CAP, 0, BLOCK_ORDER), 0);
+    expect_eq(port_map(w.task[THIRD], w.task[SOURCE], 0, BLOCK_ORDER), 0);
+}
+
+void prepare_block(void)
+{
+    blocks();
+    expect_eq(port_map(w.task[DEST], w.task[SOURCE], PORTS_A, ITEMS_ORDER), 0);
+}
+
+void prepare_block_over(void)
+{
+    blocks();
+    root_gives(DEST, PORTS, 0);
+}
+
 static void actors_new(void)
 {
     w.first = child_new();
