@@ -6,7 +6,7 @@ libl4-y += src/crt0.S src/bootstack.S src/start.c src/end.c src/err.c src/cap_al
     src/log.c src/namespace.c src/parent.c src/starter.c src/server.c \
     src/sigma0.c src/ram.c
 small-y := src/exit.c src/assert.c src/string.c src/stdlib.c src/vprintf.c src/snprintf.c \
-    src/stdio.c src/qsort.c src/thread.c
+    src/stdio.c src/thread.c
 linux-y := src/linux/entry.S src/linux/start.c src/linux/bare.c src/linux/calls.c \
     src/linux/files.c src/linux/memory.c src/linux/time.c src/linux/threads.c src/linux/adopt.c \
     src/linux/ahead.c \

@@ -1,5 +1,5 @@
 /*
- * stdlib.c - numbers from text, random numbers, search
+ * stdlib.c - numbers from text
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -77,43 +77,4 @@ long strtol(const char *restrict s, char **restrict end, int base)
 int atoi(const char *s)
 {
     return (int)strtol(s, NULL, 10);
-}
-
-long atol(const char *s)
-{
-    return strtol(s, NULL, 10);
-}
-
-static unsigned long random_state = 1;
-
-void srand(unsigned seed)
-{
-    random_state = seed;
-}
-
-/* A linear congruential generator (Knuth's MMIX constants); the high bits are the good ones. */
-int rand(void)
-{
-    random_state = random_state * 6364136223846793005UL + 1442695040888963407UL;
-    return (int)(random_state >> 33);
-}
-
-void *bsearch(const void *key, const void *base, size_t n, size_t size,
-              int (*cmp)(const void *, const void *))
-{
-    size_t low = 0;
-
-    while (low < n) {
-        size_t mid = low + (n - low) / 2;
-        const void *p = (const char *)base + mid * size;
-        int c = cmp(key, p);
-
-        if (c == 0)
-            return (void *)p;
-        if (c < 0)
-            n = mid;
-        else
-            low = mid + 1;
-    }
-    return NULL;
 }

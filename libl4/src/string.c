@@ -116,44 +116,6 @@ char *strcpy(char *restrict dst, const char *restrict src)
     return dst;
 }
 
-char *strncpy(char *restrict dst, const char *restrict src, size_t n)
-{
-    size_t len = strnlen(src, n);
-
-    memcpy(dst, src, len);
-    memset(dst + len, 0, n - len);
-    return dst;
-}
-
-size_t strlcpy(char *restrict dst, const char *restrict src, size_t size)
-{
-    size_t len = strlen(src);
-
-    if (size > 0) {
-        size_t n = len < size ? len : size - 1;
-
-        memcpy(dst, src, n);
-        dst[n] = 0;
-    }
-    return len;
-}
-
-char *strcat(char *restrict dst, const char *restrict src)
-{
-    strcpy(dst + strlen(dst), src);
-    return dst;
-}
-
-char *strncat(char *restrict dst, const char *restrict src, size_t n)
-{
-    char *end = dst + strlen(dst);
-    size_t len = strnlen(src, n);
-
-    memcpy(end, src, len);
-    end[len] = 0;
-    return dst;
-}
-
 char *strchr(const char *s, int c)
 {
     for (; *s != (char)c; s++) {
@@ -185,22 +147,4 @@ char *strstr(const char *s, const char *part)
         if (!*s)
             return NULL;
     }
-}
-
-size_t strspn(const char *s, const char *set)
-{
-    size_t n = 0;
-
-    while (s[n] && strchr(set, s[n]))
-        n++;
-    return n;
-}
-
-size_t strcspn(const char *s, const char *set)
-{
-    size_t n = 0;
-
-    while (s[n] && !strchr(set, s[n]))
-        n++;
-    return n;
 }
