@@ -8,7 +8,7 @@ l4_addr_t memory, other_memory;
 int main(void)
 {
     static const struct test *const sets[] = {objects_tests, memory_tests, messages_tests,
-                                              quota_tests};
+                                              quota_tests, io_tests};
 
     memory = memory_new(21);
     other_memory = memory_new(21);

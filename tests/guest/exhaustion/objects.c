@@ -82,6 +82,21 @@ static void gates(void)
     make(make_gate, 2);
 }
 
+/* The capability needs a page of slots, the first one also their directory. */
+static void into_a_far_slot(void)
+{
+    static long (*const run[])(void) = {make_gate, make_thread, make_task, make_factory, make_irq};
+
+    area_order = 12;
+    for (unsigned i = 0; i < sizeof(run) / sizeof(run[0]); i++) {
+        struct walk w = {run[i], NULL, slot_is_empty, -L4_ENOMEM, 3};
+
+        slot = (100000UL + 10000 * i) << L4_CAP_SHIFT;
+        walk(&w);
+        expect_eq(destroy(slot), 0);
+    }
+}
+
 static void irqs(void)
 {
     make(make_irq, 2);
@@ -203,6 +218,7 @@ const struct test objects_tests[] = {
     {"making a thread", threads},
     {"making a factory", factories},
     {"making a gate", gates},
+    {"making objects for a page of slots that is not there yet", into_a_far_slot},
     {"making an interrupt", irqs},
     {"making a semaphore", semaphores},
     {"adding kernel-user memory, with and without page tables", ku_mem},

@@ -10,7 +10,8 @@
 
 #include "harness.h"
 
-extern const struct test objects_tests[], memory_tests[], messages_tests[], quota_tests[];
+extern const struct test objects_tests[], memory_tests[], messages_tests[], quota_tests[],
+    io_tests[];
 
 /* 2 MiB each, from sigma0 as superpages; taken before the first test. */
 extern l4_addr_t memory, other_memory;
