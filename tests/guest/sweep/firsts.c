@@ -140,6 +140,13 @@ static l4_umword_t map_block(void)
                             l4_map_control(0, 0, 0)));
 }
 
+static l4_umword_t add_ku_mem(void)
+{
+    l4_fpage_t area = l4_fpage(AREA_A, PAGES_ORDER, L4_FPAGE_RW);
+
+    return code(l4_task_add_ku_mem(S_DEST, &area));
+}
+
 static l4_umword_t delete_dest(void)
 {
     return code(l4_task_delete_obj(CHILD_TASK, S_DEST));
@@ -174,6 +181,7 @@ const struct first firsts[] = {
     {"a part of a superpage loses write access", SUPER, 0, prepare_super, lower_part, NULL},
     {"a superpage is taken from all", SUPER, 0, prepare_super, unmap_super, NULL},
     {"a split superpage is taken from all", SUPER, 0, prepare_split, unmap_super, NULL},
+    {"kernel-user memory is added", MEMORY, 0, prepare_plain, add_ku_mem, NULL},
     {"capabilities are mapped", CAPS, 0, prepare_plain, map_caps, NULL},
     {"capabilities are mapped over others", CAPS, LEAVES_HOLES, prepare_over, map_caps, NULL},
     {"capabilities are granted with fewer rights", CAPS, 0, prepare_plain, grant_caps, NULL},
