@@ -80,6 +80,8 @@ ROWS = (
 )
 # Measured and recorded, without a limit of their own.
 EXTRA = {
+    "malloc_free": "malloc(64) and free() of it",
+    "malloc_free_large": "malloc(1 MiB) and free() of it",
     "program_start": "a program, from the wish to start it to main()",
     "program_exit": "the same, with one line printed, to the end of exit()",
     "start_small": "program_start on the small C library",

@@ -14,7 +14,9 @@
 #include <l4/sys/task.h>
 #include <l4/util/rdtsc.h>
 
-enum { COUNT = 61, MiB = 1 << 20, TOUCH_MIB = 64 };
+#include <stdlib.h>
+
+enum { COUNT = 61, MiB = 1 << 20, TOUCH_MIB = 64, SMALL_BLOCK = 64, LARGE_BLOCK = MiB };
 
 static uint32_t sample[BENCH_SAMPLES], other_sample[BENCH_SAMPLES];
 
@@ -205,6 +207,21 @@ static void marked(void)
     release(at);
 }
 
+/* malloc() and free() of a block, with memory at hand: the median of pairs. */
+static void blocks(const char *row, size_t size)
+{
+    for (unsigned i = 0; i < COUNT; i++) {
+        uint32_t t = bench_start();
+        void *volatile block = malloc(size);
+
+        free(block);
+        sample[i] = bench_stop(t);
+        if (!block)
+            bench_fail(row, -1);
+    }
+    bench_row(row, bench_median(sample, COUNT));
+}
+
 int main(void)
 {
     bench_print_regions();
@@ -217,6 +234,8 @@ int main(void)
     sequence("touch_4k", 0);
     sequence("touch_ahead", L4RE_MA_AHEAD(18));
     sequence("touch_2m", L4RE_MA_SUPER_PAGES);
+    blocks("malloc_free", SMALL_BLOCK);
+    blocks("malloc_free_large", LARGE_BLOCK);
     marked();
     bench_calibrate();
     return 0;
