@@ -368,7 +368,7 @@ test:
 
 # Each target of the list is a long test.
 long-y := long-san long-fuzz long-model long-sweep
-long-y += long-states long-random long-seeded
+long-y += long-states long-random long-seeded long-kills
 .PHONY: $(long-y)
 test-long: $(long-y)
 # Every guest test on the kernel with sanitizers.
@@ -383,6 +383,9 @@ long-model:
 # An interrupt at 10^5 places of the kernel's long operations.
 long-sweep:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_sweep.py $(TESTFLAGS)
+# A thousand deaths of a dataspace manager.
+long-kills:
+	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_kills.py $(TESTFLAGS)
 long-seeded:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_seeded.py $(TESTFLAGS)
 
