@@ -223,6 +223,18 @@ TEST(a_run_of_any_length_is_found_exactly_if_there_is_one)
     stop();
 }
 
+TEST(a_run_is_found_in_memory_that_is_used_for_a_long_way)
+{
+    enum { FRAMES = 1 << 20, AT = FRAMES - 6 };
+
+    start(0, FRAMES);
+    CHECK(buddy_add(&buddy, AT, 3) == 0);
+    CHECK(buddy_alloc_run(&buddy, 4, 0, 0, ~0UL) == -L4_ENOMEM);
+    CHECK(buddy_alloc_run(&buddy, 3, 0, 0, ~0UL) == AT);
+    CHECK(buddy_free_frames(&buddy) == 0);
+    stop();
+}
+
 TEST(orders_that_do_not_exist_are_refused)
 {
     start(0, 64);
@@ -231,6 +243,8 @@ TEST(orders_that_do_not_exist_are_refused)
     CHECK(buddy_alloc_range(&buddy, 63, 0, ~0UL) == -L4_EINVAL);
     CHECK(buddy_alloc_at(&buddy, 0, 64) == -L4_EINVAL);
     CHECK(buddy_free(&buddy, 0, 255) == -L4_EINVAL);
+    CHECK(buddy_alloc_at(&buddy, 0, 0) == 0);
+    CHECK(buddy_free(&buddy, 0, 64) == -L4_EINVAL && buddy_free(&buddy, 0, 0) == 0);
     CHECK(buddy_alloc(&buddy, 7) == -L4_ENOMEM);
     stop();
 }
@@ -241,6 +255,7 @@ TEST(orders_that_do_not_exist_are_refused)
     X(a_tebibyte_costs_three_bits_a_frame_and_few_words_a_call)                                   \
     X(a_range_may_begin_and_end_anywhere)                                                         \
     X(a_run_of_any_length_is_found_exactly_if_there_is_one)                                       \
+    X(a_run_is_found_in_memory_that_is_used_for_a_long_way)                                       \
     X(orders_that_do_not_exist_are_refused)
 
 TEST_MAIN(leaks, TESTS)
