@@ -4,6 +4,8 @@
 #   make check       host tests under sanitizers, tidy, ABI golden text, stacks   (seconds)
 #   make test        everything, through pytest and QEMU
 #   make test-long   what takes hours: the targets in the list long-y
+#   make coverage    which lines and branches the tests reach      make mutate     MUTATE=n mutants
+#   make analyze     gcc -fanalyzer, clang-tidy, cppcheck
 #   make prove       Frama-C: the flexpage arithmetic, for all 64-bit inputs
 #   make model       the SPIN models in tests/model, with and without known mistakes
 #   make run         the demonstration; APPS= SCRIPT= ROOT= MODULES= HEADLESS=1 CMDLINE= MEM= CPU=
@@ -103,8 +105,9 @@ cflags-musl := $(cflags-all) -DL4_LIBC_THREADS=1 -mstackrealign -Ilibl4/include 
     -isystem $(MUSL_HEADERS) -isystem $(compiler-headers)
 libraries-small := $(O)/small.a $(O)/libl4.a
 libraries-musl := $(O)/linux.a $(O)/libl4.a $(MUSL)
+HOSTSAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 cflags-host := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer \
-    -fsanitize=address,undefined -fno-sanitize-recover=all -DQUIRE_CHECKS=1 \
+    $(HOSTSAN) -DQUIRE_CHECKS=1 \
     -Itests/host -I$(O)/host/kernel -Ilibl4
 ldflags := -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
     --orphan-handling=place
@@ -368,7 +371,7 @@ test:
 
 # Each target of the list is a long test.
 long-y := long-san long-fuzz long-model long-sweep
-long-y += long-states long-random long-seeded long-kills
+long-y += long-states long-random long-seeded long-kills long-mutate
 .PHONY: $(long-y)
 test-long: $(long-y)
 # Every guest test on the kernel with sanitizers.
@@ -392,6 +395,17 @@ long-seeded:
 # Packages of `./quire setup --all`.
 prove:
 	$(Q)$(PYTHON) tools/prove
+.PHONY: coverage mutate analyze
+coverage: images
+	$(Q)$(PYTHON) tools/coverage --build $(O) $(COVERAGEFLAGS)
+# The mutants of a sample; in the long tests all of them, and survivors booted, too: many hours.
+MUTATE ?= 140
+long-mutate:
+	$(Q)$(PYTHON) tools/mutate --build $(O) --number 0 --guest
+mutate:
+	$(Q)$(PYTHON) tools/mutate --build $(O) --number $(MUTATE) $(MUTATEFLAGS)
+analyze:
+	$(Q)$(PYTHON) tools/analyze
 
 # Random sequences of operations from libFuzzer; what fails is build/fuzz/crash-*, which
 # build/host/test_random replays.

@@ -278,7 +278,18 @@ def qemu_command(opts, mods, tmp, qmp_fd):
             cmd += ["-bios", firmware]
     if opts.gdb:
         cmd += ["-s", "-S"]
-    return cmd + list(opts.qemu_args)
+    return cmd + list(opts.qemu_args) + cover_arguments(opts)
+
+
+def cover_arguments(opts):
+    """With QUIRE_COVER=folder (make coverage) each run of the usual images leaves a file there."""
+    folder = os.environ.get("QUIRE_COVER")
+    if not folder or opts.files or any("plugin" in str(a) for a in opts.qemu_args):
+        return []
+    handle, path = tempfile.mkstemp(dir=folder, suffix=".blocks")
+    os.close(handle)
+    plugin = pathlib.Path(folder).parent.parent / "bench/cover.so"
+    return ["-plugin", f"file={plugin},out={path},blocks=on"]
 
 
 class Monitor:
