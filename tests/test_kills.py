@@ -1,6 +1,7 @@
 """test_kills.py - a manager is killed a thousand times, and its clients go on
 
-The usual test (tests/guest/supervise) does it a few dozen times; this one, with QUIRE_LONG, runs the
+The usual test (tests/guest/supervise) does it a few dozen times; this one, with QUIRE_LONG, runs
+the
 same programs for a thousand rounds, twice, and looks for leaks in between.
 """
 
