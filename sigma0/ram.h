@@ -41,7 +41,8 @@ enum {
     RAM_SYSTEM = 0xfffe,    /* the kernel's or sigma0's: nobody's */
     RAM_ABSENT = 0xffff,    /* no RAM */
 };
-_Static_assert(POOL_SLOTS_MAX <= RAM_DIRTY, "the number of an account fits below the mark");
+_Static_assert((int)POOL_SLOTS_MAX <= (int)RAM_DIRTY,
+               "the number of an account fits below the mark");
 
 enum account_news { NEWS_REQUEST = 1, NEWS_YIELDED = 2, NEWS_EXPIRED = 4 };
 

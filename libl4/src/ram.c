@@ -141,6 +141,8 @@ long l4_ram_take(l4_cap_idx_t account, l4_umword_t size, unsigned align, l4_addr
     unsigned count;
     long err = l4_ram_take_wish(account, &wish, block, &count);
 
+    if (!err && count == 0)
+        err = -L4_EIO; /* not sigma0's answer */
     if (!err)
         *phys = block[0].phys;
     return err;

@@ -36,11 +36,11 @@ long l4re_phys_memory(l4_cap_idx_t phys, l4re_ds_size_t size, unsigned align,
 
 long l4re_phys_address(l4re_ds_t ds, l4re_ds_offset_t offset, l4_addr_t *address)
 {
-    l4_umword_t word;
+    l4_umword_t word = 0;
     long n = l4re_stats_get(ds, L4RE_STATS_FRAME_OP, offset, &word, 1);
 
-    if (n < 0)
-        return n;
+    if (n < 1)
+        return n < 0 ? n : -L4_EIO; /* not one of ours */
     *address = (word & L4_PAGEMASK) | (offset & (L4_PAGESIZE - 1));
     return 0;
 }

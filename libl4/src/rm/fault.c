@@ -79,7 +79,7 @@ static unsigned mapped_order(unsigned window, unsigned order)
 long rm_map_window(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offset, unsigned flags,
                    l4_addr_t base, unsigned *order)
 {
-    unsigned sent;
+    unsigned sent = 0;
     long err;
 
     window_open(utcb, base, *order);
