@@ -69,10 +69,11 @@ static void spare_blocks(struct ram *r)
 
 static bool block_frames(struct ram *r, unsigned order, l4_addr_t *start)
 {
-    struct pool *p = &r->pool;
+    struct pool *p;
 
     if (!RAM_RESERVE)
         return frames_take(r, order, start);
+    p = &r->pool;
     if (order == POOL_SMALL_ORDER && p->spare[POOL_SMALL])
         *start = p->small[--p->spare[POOL_SMALL]];
     else if (order == POOL_LARGE_ORDER && p->spare[POOL_LARGE])
