@@ -1,9 +1,9 @@
 /*
  * heaptrace.c - records what a program of the host asks of its heap (a preloaded library)
  *
- *     clang -shared -fPIC -O2 -o /tmp/heaptrace.so tools/heaptrace.c
- *     HEAPTRACE=/tmp/raw LD_PRELOAD=/tmp/heaptrace.so sort README.md > /dev/null
- *     tools/heaptrace /tmp/raw tests/traces/sort.trace
+ *     clang -shared -fPIC -O2 -o build/heaptrace.so tools/heaptrace.c
+ *     HEAPTRACE=build/heap.raw LD_PRELOAD=build/heaptrace.so sort README.md > /dev/null
+ *     tools/heaptrace build/heap.raw tests/traces/sort.trace
  *
  * Writes 32 bytes a call: operation (0 malloc, 1 free, 2 realloc), size, address, old address.
  * Only the first process is recorded, from its first thread's calls to the end of the file limit.
