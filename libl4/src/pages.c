@@ -20,10 +20,10 @@
 
 #include "lock.h"
 
-enum { PAGES = L4_RAM_POOL_PAGES, POOL_ALIGN = L4_RAM_POOL_LARGEST * L4_PAGESIZE, BITS = 64 };
+enum { PAGES = L4_RAM_POOL_PAGES, RUN_MAX = L4_RAM_POOL_LARGEST * L4_PAGESIZE, BITS = 64 };
 enum { CALL = 2, SERVICE_ALLOC = 2 * CALL, SERVICE_FREE = 2 * CALL }; /* messages */
 
-static char pool[PAGES][L4_PAGESIZE] __attribute__((aligned(POOL_ALIGN)));
+static char pool[PAGES][L4_PAGESIZE] __attribute__((aligned(RUN_MAX)));
 static unsigned long used[PAGES / BITS], dirty[PAGES / BITS];
 static l4_ram_stats_t stats;
 static struct lock lock;
@@ -69,12 +69,13 @@ static int run_find(unsigned count, unsigned align)
     return -1;
 }
 
-static void *pool_alloc(unsigned count, unsigned align)
+static void *pool_alloc(size_t size, size_t align)
 {
-    int first = count <= L4_RAM_POOL_LARGEST && align <= L4_RAM_POOL_LARGEST && !early()
-                    ? run_find(count, align)
-                    : -1;
+    unsigned count = (unsigned)(size / L4_PAGESIZE);
+    int first = -1;
 
+    if (size <= RUN_MAX && align <= RUN_MAX && !early())
+        first = run_find(count, (unsigned)(align / L4_PAGESIZE));
     if (first < 0)
         return NULL;
     for (unsigned n = (unsigned)first; n < (unsigned)first + count; n++) {
@@ -86,7 +87,7 @@ static void *pool_alloc(unsigned count, unsigned align)
     stats.pool_requests++;
     stats.pool_pages += count;
     stats.messages_saved += SERVICE_ALLOC;
-    stats.bytes_saved += count * L4_PAGESIZE;
+    stats.bytes_saved += size;
     return pool[first];
 }
 
@@ -149,7 +150,7 @@ void *l4_ram_alloc(size_t size, size_t align)
     size = l4_round_page(size);
     align = align < L4_PAGESIZE ? L4_PAGESIZE : align;
     lock_take(&lock);
-    p = pool_alloc((unsigned)(size / L4_PAGESIZE), (unsigned)(align / L4_PAGESIZE));
+    p = pool_alloc(size, align);
     lock_drop(&lock);
     if (p)
         return p;

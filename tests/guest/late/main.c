@@ -100,6 +100,19 @@ static void runs(void)
            !l4_ram_alloc(1, 3) && !l4_ram_alloc(1, 1UL << 63), "there is no such memory");
 }
 
+/* 16 TiB are 2^32 pages: a number of pages does not fit into 32 bits. */
+static void huge(void)
+{
+    const l4_addr_t tebi_16 = 1UL << 44;
+    unsigned long pool = stats().pool_requests;
+    void *large = l4_ram_alloc(tebi_16 + 1, 0), *wide = l4_ram_alloc(1, tebi_16);
+
+    tap_eq(l4_ram_free(large, tebi_16 + 1), 0, "of more than 16 TiB there is all, or nothing");
+    tap_ok(!((l4_addr_t)wide & (tebi_16 - 1)), "an alignment of 16 TiB is kept");
+    tap_eq((long)(stats().pool_requests - pool), 0, "and neither is looked for in the pool");
+    l4_ram_free(wide, 1);
+}
+
 /* ---------------------------------------------------------------- fifty programs */
 
 static long starts(const char *program)
@@ -142,6 +155,7 @@ int main(void)
 {
     exhaust();
     runs();
+    huge();
     programs();
     return tap_done();
 }
