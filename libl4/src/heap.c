@@ -10,7 +10,9 @@
  *     last of its class); a run without blocks in use is on `empty` otherwise.
  * H4  Runs of a span are numbered; the first one knows the span's size and how many of its runs
  *     have a class or were never cut. With the last of them, and KEEP other empty runs, it goes.
- * H5  With `check`, the last TAIL bytes before the end of a block are its tail.
+ * H5  With `check`, the last TAIL bytes before the end of a block are its tail. Between it and the
+ *     program's last byte, and before the address given out, FRONT bytes at least, the value is
+ *     FENCE. The tail knows which address was given out.
  */
 #include <stdint.h>
 #include <string.h>
@@ -40,10 +42,10 @@ _Static_assert(sizeof(struct heap_run) <= HEADER, "header");
 /* The end of a block with `check`. */
 struct tail {
     uint64_t size; /* what the program wanted */
-    uint64_t mark; /* MARK_USED or MARK_FREE, mixed with the address */
+    uint64_t mark; /* MARK_USED or MARK_FREE, mixed with the block's address */
 };
 
-enum { TAIL = sizeof(struct tail) };
+enum { TAIL = sizeof(struct tail), FRONT = GRAIN };
 static const uint64_t MARK_USED = 0x9d5be2c8a1f03747, MARK_FREE = 0x3a60b71c55e9d48f;
 
 /* Steps of at most a quarter; the large ones divide a run (65472 bytes) without much rest. */
@@ -216,7 +218,8 @@ static void *small_alloc(struct heap *h, unsigned class)
 
 static void *large_alloc(struct heap *h, size_t size, size_t align)
 {
-    size_t offset = align > HEADER ? align : HEADER;
+    size_t front = HEADER + (h->check ? FRONT : 0);
+    size_t offset = (front + align - 1) & ~(align - 1);
     unsigned long handle = 0;
     struct heap_run *r;
 
@@ -245,15 +248,20 @@ static uint32_t block_start(const struct heap_run *r, const void *p)
     return (at - HEADER) / size * size + HEADER;
 }
 
-/* First byte behind the block that p points into, NULL: it points into none. */
-static char *block_end(struct heap_run *r, const void *p)
+/* The block that p points into, and the first byte behind it, NULL: it points into none. */
+static char *block_of(struct heap_run *r, const void *p, char **end)
 {
-    uint32_t start;
+    uint32_t start = HEADER;
 
-    if (r->magic == MAGIC_LARGE)
-        return (char *)r + r->size;
+    if (r->magic == MAGIC_LARGE) {
+        *end = (char *)r + r->size;
+        return (char *)r + HEADER;
+    }
     start = r->magic == MAGIC_RUN && r->class < HEAP_CLASSES ? block_start(r, p) : 0;
-    return start ? (char *)r + start + class_size[r->class] : NULL;
+    if (!start)
+        return NULL;
+    *end = (char *)r + start + class_size[r->class];
+    return (char *)r + start;
 }
 
 /* ---------------------------------------------------------------- check */
@@ -271,39 +279,48 @@ static int all_bytes(const char *from, const char *to, unsigned char value)
     return 1;
 }
 
+/* The tail says `mark` of an address in the block. */
+static int marked(const struct tail *t, uint64_t mark, const char *start)
+{
+    return (t->mark ^ mark) - (uintptr_t)start < (uintptr_t)t - (uintptr_t)start;
+}
+
 /* A block is given out; what is free must not have been written to since it was freed. The first
  * word of a small free block is the heap's own. */
 static void check_alloc(struct heap *h, char *p, size_t size)
 {
-    struct heap_run *r = run_of(p);
-    char *end = block_end(r, p);
+    char *end, *start = block_of(run_of(p), p, &end);
     struct tail *t = tail_of(end);
 
-    if (t->mark == (MARK_FREE ^ (uintptr_t)t) && !all_bytes(p + sizeof(void *), (char *)t, FREED))
+    if (marked(t, MARK_FREE, start) && !all_bytes(start + sizeof(void *), (char *)t, FREED))
         h->damaged = p;
+    memset(start, FENCE, (size_t)(p - start));
     memset(p + size, FENCE, (size_t)((char *)t - p) - size);
     t->size = size;
-    t->mark = MARK_USED ^ (uintptr_t)t;
+    t->mark = MARK_USED ^ (uintptr_t)p;
 }
 
 static int check_free(char *p)
 {
     struct heap_run *r = run_of(p);
-    char *end = block_end(r, p);
+    char *end, *start = block_of(r, p, &end);
     struct tail *t;
 
-    if (!end)
+    if (!start)
         return HEAP_NO_BLOCK;
     t = tail_of(end);
-    if (t->mark == (MARK_FREE ^ (uintptr_t)t))
+    if (t->mark == (MARK_FREE ^ (uintptr_t)p))
         return HEAP_FREED_TWICE;
-    if (t->mark != (MARK_USED ^ (uintptr_t)t) || t->size > (size_t)((char *)t - p) ||
-        !all_bytes(p + t->size, (char *)t, FENCE))
+    if (t->mark != (MARK_USED ^ (uintptr_t)p))
+        return marked(t, MARK_USED, start) || marked(t, MARK_FREE, start) ? HEAP_NO_BLOCK
+                                                                          : HEAP_OVERFLOWN;
+    if (t->size > (size_t)((char *)t - p) || !all_bytes(p + t->size, (char *)t, FENCE))
         return HEAP_OVERFLOWN;
+    if (!all_bytes(start, p, FENCE))
+        return HEAP_UNDERFLOWN;
     if (r->magic == MAGIC_RUN)
-        memset((char *)r + block_start(r, p), FREED,
-               (size_t)((char *)t - ((char *)r + block_start(r, p))));
-    t->mark = MARK_FREE ^ (uintptr_t)t;
+        memset(start, FREED, (size_t)((char *)t - start));
+    t->mark = MARK_FREE ^ (uintptr_t)p;
     return 0;
 }
 
@@ -332,12 +349,12 @@ static int small_free(struct heap *h, struct heap_run *r, void *p)
 
 void *heap_alloc(struct heap *h, size_t size, size_t align, int *zeroed)
 {
-    size_t need, tail = h->check ? TAIL : 0;
+    size_t need, tail = h->check ? TAIL : 0, front = h->check ? FRONT : 0;
     uintptr_t p;
 
     if (size == 0)
         size = 1; /* a block of its own, so that its address is unique */
-    need = size + tail + (align > GRAIN ? align - GRAIN : 0);
+    need = size + tail + front + (align > GRAIN ? align - GRAIN : 0);
     if (align > HEAP_ALIGN_MAX || need < size)
         return NULL;
     if (need > class_size[HEAP_CLASSES - 1]) {
@@ -347,8 +364,8 @@ void *heap_alloc(struct heap *h, size_t size, size_t align, int *zeroed)
     } else {
         /* A block may be used from its middle on: heap_free() finds its start. */
         p = (uintptr_t)small_alloc(h, class_of(need));
-        if (p && align > GRAIN)
-            p = (p + align - 1) & ~(uintptr_t)(align - 1);
+        if (p)
+            p = (p + front + align - 1) & ~(uintptr_t)(align - 1);
         if (zeroed)
             *zeroed = 0;
     }
@@ -384,9 +401,9 @@ int heap_free(struct heap *h, void *p)
 size_t heap_usable(const void *p)
 {
     struct heap_run *r = run_of(p);
-    char *end = r->magic == MAGIC_LARGE || r->magic == MAGIC_RUN ? block_end(r, p) : NULL;
+    char *end;
 
-    if (!end)
+    if (!block_of(r, p, &end))
         return 0;
     return r->heap->check ? tail_of(end)->size : (size_t)(end - (const char *)p);
 }

@@ -4,8 +4,9 @@
  * Memory comes from a source in spans aligned to HEAP_RUN and zeroed, and goes back in spans when
  * all of one is free and something is spare besides. The caller keeps the lock.
  *
- * With `check` each block ends in a tail that tells its size, behind bytes of a known value: what
- * is written behind a block is found out, and freeing it twice, and writing to it after that.
+ * With `check` each block lies between bytes of a known value, and ends in a tail that tells its
+ * size and address: what is written in front of a block or behind it is found out, and an address
+ * that is in a block, freeing it twice, and writing to it after that.
  */
 #pragma once
 
@@ -41,6 +42,7 @@ enum heap_error {
     HEAP_NO_BLOCK = -1,    /* p is not a block of this heap that is in use */
     HEAP_FREED_TWICE = -2, /* with check: it was one */
     HEAP_OVERFLOWN = -3,   /* with check: something has been written behind it; it is not freed */
+    HEAP_UNDERFLOWN = -4,  /* the same in front of it */
 };
 
 /* 0, or enum heap_error. */

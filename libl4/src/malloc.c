@@ -2,7 +2,7 @@
  * malloc.c - the C library's heap: heap.c on the pages of pages.c
  *
  * Its pages come when they are touched. With L4_HEAP=check in the environment the heap looks for
- * writes behind a block, to a free one, and for blocks that are freed twice.
+ * writes in front of a block, behind it, to a free one, and for blocks that are freed twice.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -111,6 +111,8 @@ void free(void *p)
     lock_drop(&lock);
     if (err == HEAP_OVERFLOWN)
         die("free: written to behind the end of the block 0x", p);
+    if (err == HEAP_UNDERFLOWN)
+        die("free: written to in front of the block 0x", p);
     if (err == HEAP_FREED_TWICE)
         die("free: freed twice: 0x", p);
     if (err)

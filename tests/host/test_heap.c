@@ -145,6 +145,41 @@ TEST(check_finds_what_is_written_behind_a_block)
     give_back(&h);
 }
 
+TEST(check_finds_what_is_written_in_front_of_a_block)
+{
+    static const size_t sizes[] = {1, 24, 4000, 40000}, aligns[] = {16, 32, 64, 4096, 32768};
+    struct heap h = {.source = &source, .check = 1};
+
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]) * 5; i++) {
+        char *p = heap_alloc(&h, sizes[i / 5], aligns[i % 5], NULL);
+
+        for (int at = 1; at <= 16; at += 15) {
+            p[-at] = (char)(p[-at] + 1);
+            CHECK(heap_free(&h, p) == HEAP_UNDERFLOWN);
+            p[-at] = (char)(p[-at] - 1);
+        }
+        CHECK(heap_free(&h, p) == 0);
+    }
+    give_back(&h);
+}
+
+/* An address in a block is none of a block, whatever room there is behind what was asked for. */
+TEST(check_takes_no_address_but_the_one_it_gave)
+{
+    static const size_t aligns[] = {16, 64, 4096};
+    struct heap h = {.source = &source, .check = 1};
+
+    for (unsigned i = 0; i < 6; i++) {
+        char *p = heap_alloc(&h, i < 3 ? 1300 : 70000, aligns[i % 3], NULL);
+
+        for (int at = -16; at <= 160; at += 16)
+            CHECK(at == 0 || heap_free(&h, p + at) == HEAP_NO_BLOCK);
+        CHECK(heap_free(&h, p) == 0);
+        CHECK(i >= 3 || heap_free(&h, p + 16) == HEAP_NO_BLOCK);
+    }
+    give_back(&h);
+}
+
 TEST(check_finds_a_block_freed_twice_and_one_written_to_when_free)
 {
     struct heap h = {.source = &source, .check = 1};
@@ -287,6 +322,8 @@ static void no_leaks(void)
     X(nor_do_they_with_check_which_finds_nothing)                                                 \
     X(spans_that_are_all_free_go_back)                                                            \
     X(check_finds_what_is_written_behind_a_block)                                                 \
+    X(check_finds_what_is_written_in_front_of_a_block)                                            \
+    X(check_takes_no_address_but_the_one_it_gave)                                                 \
     X(check_finds_a_block_freed_twice_and_one_written_to_when_free)                               \
     X(memory_is_used_again)                                                                       \
     X(wrong_pointers_are_refused)                                                                 \

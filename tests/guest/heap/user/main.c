@@ -115,6 +115,15 @@ static int overflow(void)
     return 0;
 }
 
+static int front(void)
+{
+    char *volatile p = aligned_alloc(64, 100);
+
+    p[-1] ^= 1;
+    free(p);
+    return 0;
+}
+
 static int twice(void)
 {
     char *volatile a = malloc(40), *volatile b = malloc(40);
@@ -136,6 +145,24 @@ static int after(void)
     return p ? 0 : 1;
 }
 
+/* An address in a block that is a multiple of 16, and one that is in none. */
+static int inside(void)
+{
+    char *volatile p = malloc(1300);
+
+    free(p + 16);
+    return 0;
+}
+
+static int foreign(void)
+{
+    static char text[4 * 65536];
+    char *volatile p = text + 2 * 65536;
+
+    free(p);
+    return 0;
+}
+
 static int wild(void)
 {
     char *volatile p = malloc(64);
@@ -150,7 +177,8 @@ int main(int argc, char **argv)
         const char *name;
         int (*run)(void);
     } modes[] = {{"replay", replay_all}, {"threads", threads},   {"gives_back", gives_back},
-                 {"overflow", overflow}, {"twice", twice},       {"after", after},
+                 {"overflow", overflow}, {"front", front},       {"twice", twice},
+                 {"after", after},       {"inside", inside},     {"foreign", foreign},
                  {"wild", wild}};
 
     for (unsigned i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)
