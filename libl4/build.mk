@@ -10,6 +10,6 @@ small-y := src/exit.c src/assert.c src/string.c src/stdlib.c src/vprintf.c src/s
 linux-y := src/linux/entry.S src/linux/start.c src/linux/bare.c src/linux/calls.c \
     src/linux/files.c src/linux/memory.c src/linux/time.c src/linux/threads.c src/linux/adopt.c \
     src/linux/ahead.c \
-    src/thread.c src/pages.c src/heap.c src/malloc.c
+    src/thread.c src/pages.c src/heap.c src/arena.c src/malloc.c
 # Those of small.a that take floating-point arguments; the others do without the FPU.
 small-float := src/vprintf.c src/snprintf.c src/stdio.c

@@ -4,6 +4,7 @@
 #include "tap.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -93,6 +94,93 @@ static void sections(void)
     l4_no_fault_begin();
     dig(330 * KIB);
     tap_ok(l4_no_fault_end(&first) >= 6, "one that was not does");
+}
+
+/* ---- the heap ---- */
+
+enum { BLOCKS = 100, RESERVE = 96 * KIB };
+
+static l4_umword_t counter(unsigned which)
+{
+    l4_umword_t words[L4_DBG_CNT_NUM] = {0};
+
+    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_BASE_TASK_CAP, words);
+    return words[which];
+}
+
+/* Blocks of all sizes until `bytes` are used, each written to its end: how many; 0: one failed. */
+static unsigned blocks_get(char *blocks[BLOCKS], long bytes)
+{
+    unsigned n = 0;
+
+    for (; n < BLOCKS; n++) {
+        long size = n % 10 == 9 ? 6000 + n : 1 + (long)n * n % 1500;
+
+        bytes -= (size + 15) / 16 * 16 + 16;
+        if (bytes < 0)
+            return n;
+        blocks[n] = n & 1 ? malloc((size_t)size) : calloc(1, (size_t)size);
+        if (!blocks[n] || (!(n & 1) && blocks[n][size - 1]))
+            return 0;
+        memset(blocks[n], (int)n + 1, (size_t)size);
+    }
+    return n;
+}
+
+static void heap(void)
+{
+    static char *blocks[BLOCKS];
+    l4_umword_t sent;
+    unsigned n, good = 0;
+    long faulted;
+
+    memset(blocks, 0, sizeof(blocks));
+    tap_eq(l4_heap_reserve(RESERVE), 0, "96 KiB of heap are made present");
+    l4_stack_reserve(8 * KIB);
+    counter(0);
+    sent = counter(L4_DBG_CNT_IPC_SEND);
+    sent = counter(L4_DBG_CNT_IPC_SEND) - sent; /* what the counting itself sends */
+    blocks_get(blocks, 0);
+    l4_no_fault_begin();
+    n = blocks_get(blocks, RESERVE);
+    faulted = l4_no_fault_end(NULL);
+    tap_ok(n > 60, "blocks of all sizes come of them");
+    tap_eq(faulted, 0, "without a fault");
+    for (unsigned i = 0; i < n; i++)
+        good += blocks[i][0] == (char)(i + 1);
+    tap_eq(good, n, "they do not overlap");
+    for (unsigned i = 0; i < n; i++)
+        free(blocks[i]);
+    tap_eq(l4_heap_reserve(RESERVE), 0, "what is free again is enough");
+    counter(0);
+    sent += counter(L4_DBG_CNT_IPC_SEND);
+    n = blocks_get(blocks, RESERVE);
+    tap_ok(n > 60 && counter(L4_DBG_CNT_IPC_SEND) == sent, "and no message is sent");
+    for (unsigned i = 0; i < n; i++)
+        blocks[i] = realloc(blocks[i], 3000);
+    for (unsigned i = good = 0; i < n; i++)
+        good += blocks[i][0] == (char)(i + 1);
+    tap_eq(good, n, "blocks grow into the rest of the heap");
+    for (unsigned i = 0; i < n; i++)
+        free(blocks[i]);
+}
+
+static void heap_refuses(void)
+{
+    l4_umword_t words[L4RE_DS_STATS_NUM] = {0}, after[L4RE_DS_STATS_NUM] = {0};
+    void *kept = malloc(100);
+
+    tap_eq(l4_heap_reserve(1UL << 40), -L4_ENOMEM, "more than there is is refused");
+    tap_ok(l4_heap_reserve(~0UL) == -L4_ENOMEM && l4_heap_reserve(64UL << 20) == -L4_ENOMEM,
+           "so is more than the quota, and 2^64 bytes");
+    tap_eq(l4_heap_reserve(0), 0, "the reserve is not needed any more");
+    free(kept);
+    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, 0, words, L4RE_DS_STATS_NUM);
+    tap_ok(l4_heap_reserve(256 * KIB) == 0 && l4_heap_reserve(0) == 0, "another one comes and goes");
+    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, 0, after, L4RE_DS_STATS_NUM);
+    tap_ok(after[L4RE_DS_STATS_FRAMES] == words[L4RE_DS_STATS_FRAMES] &&
+           after[L4RE_DS_STATS_DATASPACES] == words[L4RE_DS_STATS_DATASPACES],
+           "and leaves no frame behind");
 }
 
 /* Faults at its leisure while main() is in a section. */
@@ -189,6 +277,8 @@ static void hostile(void)
 
 int main(void)
 {
+    heap(); /* first, when malloc() has never run */
+    heap_refuses();
     stack();
     sections();
     threads();

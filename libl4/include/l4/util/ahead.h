@@ -1,7 +1,7 @@
 /*
  * l4/util/ahead.h - look-ahead: memory is touched before it must not fault, and what faults is seen
  *
- *     if (l4_stack_reserve(16384) == 0 && l4_no_fault_begin() == 0) {
+ *     if (l4_stack_reserve(16384) == 0 && l4_heap_reserve(65536) == 0 && l4_no_fault_begin() == 0) {
  *         ... what must not wait for a pager ...
  *         faults = l4_no_fault_end(&first);
  *     }
@@ -24,6 +24,16 @@ typedef struct l4_fault_seen_t {
  * -L4_ENOMEM: the region that holds the stack does not reach so far, nothing was touched.
  */
 L4_CV long l4_stack_reserve(unsigned long bytes);
+
+/*
+ * The next blocks of malloc() and its kin are made of memory that is present when this returns, as
+ * long as they fit into `bytes`, where each counts with its size, rounded up to 16 bytes, 16 more,
+ * and what its alignment skips: they come without a fault and without a message. It is the heap
+ * of all threads. Such blocks are freed and resized as others; what is freed is not reserved again.
+ * What is left of an earlier call counts, or goes if it is not enough; with `bytes` 0 it goes.
+ * 0; -L4_ENOMEM and what else the memory allocator says: then all is as before.
+ */
+L4_CV long l4_heap_reserve(unsigned long bytes);
 
 /*
  * From here on the calling thread must not fault. 0; -L4_EBUSY: it is in such a section already;
