@@ -2,7 +2,7 @@
  * sigma0/device.c - device memory: pieces of the address space that are no RAM
  *
  * D1  Pieces of different accounts do not overlap.
- * D2  A piece goes back exactly as it was claimed, or with its account.
+ * D2  A piece goes back as a whole, or with its account.
  */
 #include "ram.h"
 
@@ -63,23 +63,26 @@ static void remove(struct ram *r, struct ram_device **link)
     pool_give(r, POOL_DEVICE, d);
 }
 
-int ram_free_device(struct ram *r, struct account *a, l4_addr_t start, l4_addr_t end)
+int ram_free_device(struct ram *r, const struct account *a, l4_addr_t start, l4_addr_t end)
 {
-    for (struct ram_device **link = &r->devices; *link; link = &(*link)->next)
-        if ((*link)->account == a && (*link)->start == start && (*link)->end == end) {
+    bool found = false;
+
+    for (const struct ram_device *d = r->devices; d; d = d->next) {
+        if (d->account != a || d->start >= end || start >= d->end)
+            continue;
+        if (d->start < start || end < d->end)
+            return -L4_EPERM;
+        found = true;
+    }
+    for (struct ram_device **link = &r->devices; *link;)
+        if ((*link)->account == a && start <= (*link)->start && (*link)->end <= end)
             remove(r, link);
-            return 0;
-        }
-    return -L4_EPERM;
+        else
+            link = &(*link)->next;
+    return found ? 0 : -L4_EPERM;
 }
 
 void ram_free_devices(struct ram *r, const struct account *a)
 {
-    struct ram_device **link = &r->devices;
-
-    while (*link)
-        if ((*link)->account == a)
-            remove(r, link);
-        else
-            link = &(*link)->next;
+    (void)ram_free_device(r, a, 0, RAM_DEVICE_END); /* -L4_EPERM: it had none */
 }

@@ -192,8 +192,8 @@ bool ram_ok(const struct ram *r);
 
 /* -L4_ENOMEM: part of it is RAM, another account's, or too many are given out. */
 int ram_claim_device(struct ram *r, struct account *a, l4_addr_t start, unsigned order);
-/* What was claimed, exactly. -L4_EPERM: it was not. */
-int ram_free_device(struct ram *r, struct account *a, l4_addr_t start, l4_addr_t end);
+/* All of the account's pieces in [start, end). -L4_EPERM: there is none, or one is cut. */
+int ram_free_device(struct ram *r, const struct account *a, l4_addr_t start, l4_addr_t end);
 void ram_free_devices(struct ram *r, const struct account *a);
 
 /* ---- accounts: account.c ---- */

@@ -201,6 +201,11 @@ void request_undo(struct service *s, const struct answer *a)
 
     if (!c || c->number != a->fresh)
         return;
+    if (a->item == ANSWER_GATE) {
+        account_end(&s->ram, c);
+        account_end_step(&s->ram);
+        return;
+    }
     for (unsigned i = 0; i < a->items; i++)
         ram_free(&s->ram, c, a->piece[i].start, a->piece[i].start + (1UL << a->piece[i].order));
 }

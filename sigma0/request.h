@@ -35,7 +35,8 @@ struct answer {
     unsigned attributes; /* 0 inherit, or enum l4_fpage_cacheability_opt_t */
     unsigned gate;       /* ANSWER_GATE: the slot */
     bool slot_taken;     /* the capability in request.slot is kept */
-    l4_umword_t fresh;   /* ANSWER_MEMORY, taken for this answer: the account's number, or 0 */
+    /* What this answer brings is new: the number of the account that has it, or that it is. */
+    l4_umword_t fresh;
 };
 
 struct service {
@@ -47,7 +48,7 @@ struct service {
 
 void request_handle(struct service *s, const struct request *q, struct answer *a);
 
-/* The answer could not be delivered: what was taken for it goes back. */
+/* The answer could not be delivered: what was made or taken for it goes back. */
 void request_undo(struct service *s, const struct answer *a);
 
 /* A piece of memory as the item of the answer, with send base = address. */

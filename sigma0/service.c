@@ -61,6 +61,7 @@ long ram_factory(struct service *s, struct account *c, const struct request *q, 
         return err;
     }
     a->item = ANSWER_GATE;
+    a->fresh = new->number;
     a->gate = account_slot(new);
     a->mr[0] = new->number;
     a->words = 1;
@@ -138,19 +139,16 @@ static long take_decode(const struct request *q, struct ram_wish *w)
     return 0;
 }
 
-/* [start, end) as further items; false: an answer cannot hold them all. */
-static bool add_pieces(struct answer *a, l4_addr_t start, l4_addr_t end)
+/* [start, end) as further items: at most RAM_CLEAR_STEP bytes, which an answer can hold. */
+static void add_pieces(struct answer *a, l4_addr_t start, l4_addr_t end)
 {
     while (start < end) {
         unsigned order = ram_block_order(start, end);
 
-        if (a->items == RAM_BLOCKS_MAX)
-            return false;
         a->piece[a->items].start = start;
         a->piece[a->items++].order = order;
         start += 1UL << order;
     }
-    return true;
 }
 
 static long take(struct ram *r, struct account *c, const struct request *q, struct answer *a)
@@ -174,12 +172,13 @@ static long take(struct ram *r, struct account *c, const struct request *q, stru
         while (order && 1UL << order > blocks[i].size)
             order--;
         a->mr[SIGMA0_TAKEN_BLOCK + i] = blocks[i].start | order;
-        add_pieces(a, blocks[i].start, blocks[i].start + blocks[i].size);
     }
     a->mr[SIGMA0_TAKEN_SIZE] = w.size;
     a->words = SIGMA0_TAKEN_BLOCK + count;
     if (w.size > RAM_CLEAR_STEP)
         return SIGMA0_RAM_MORE;
+    for (unsigned i = 0; i < count; i++)
+        add_pieces(a, blocks[i].start, blocks[i].start + blocks[i].size);
     a->item = ANSWER_MEMORY;
     a->rights = L4_FPAGE_RWX;
     a->fresh = c->number;
@@ -218,6 +217,8 @@ static long map(struct ram *r, const struct account *c, const struct request *q,
         return -L4_EINVAL;
     if (end <= start || position < start || position >= end || q->mr[4] + (end - start) < q->mr[4])
         return -L4_ERANGE;
+    if (end > r->frames << L4_PAGESHIFT) /* so that the loop ends soon, too */
+        return -L4_EPERM;
     a->items = 0;
     for (l4_addr_t at = start; at < end && !err;) {
         unsigned order = ram_block_order(at, end);

@@ -125,6 +125,7 @@ TEST(every_bad_wish_has_its_error_and_changes_nothing)
     CHECK(RAM(RAM_ROOT, SIGMA0_RAM_MAP, 0x20000, 4096, 4096, 0x20000) == -L4_ERANGE);
     CHECK(RAM(RAM_ROOT, SIGMA0_RAM_MAP, 0x20000, ~0UL << 13, 0, 0) == -L4_ERANGE);
     CHECK(RAM(RAM_ROOT, SIGMA0_RAM_MAP, 0x20000, 4096, 1, 0) == -L4_EINVAL);
+    CHECK(RAM(RAM_ROOT, SIGMA0_RAM_MAP, 0, 1UL << 62, (1UL << 62) - 4096, 0) == -L4_EPERM);
     CHECK(RAM(RAM_ROOT, SIGMA0_RAM_NEXT, 0) == -L4_ENOENT);
     CHECK(RAM(RAM_ROOT, SIGMA0_RAM_NEXT, ~0xfffUL) == -L4_ENOENT);
     CHECK(RAM(RAM_ROOT, SIGMA0_RAM_GRANT, 0, 4096) == -L4_ENOENT);
@@ -136,6 +137,50 @@ TEST(every_bad_wish_has_its_error_and_changes_nothing)
     CHECK(RAM(RAM_ROOT, SIGMA0_RAM_NEWS) == -L4_ENOENT);
     CHECK(RAM(RAM_ROOT, SIGMA0_RAM_RELEASE) == -L4_EPERM);
     CHECK(ram_ok(&service.ram) && service.ram.free_frames == before);
+}
+
+static long device(unsigned gate, l4_addr_t start, unsigned order)
+{
+    return SEND(gate, L4_PROTO_SIGMA0, ~0xffUL | SIGMA0_REQ_ID_FPAGE_IOMEM,
+                start | order << L4_FPAGE_SIZE_SHIFT | L4_FPAGE_MEMORY << L4_FPAGE_TYPE_SHIFT);
+}
+
+TEST(device_memory_goes_back_in_whole_pieces)
+{
+    unsigned a, b;
+
+    machine_start(FRAMES, pieces);
+    a = account(RAM_ROOT, 1 << 20);
+    b = account(RAM_ROOT, 1 << 20);
+    CHECK(device(a, 0xfe000000, 13) == 0 && device(a, 0xfe002000, 12) == 0);
+    CHECK(device(a, 0xfe000000, 12) == 0 && device(b, 0xfe003000, 12) == 0);
+    CHECK(RAM(a, SIGMA0_RAM_GIVE_BACK, 0xfe000000, 0x1000) == -L4_EPERM);
+    CHECK(RAM(a, SIGMA0_RAM_GIVE_BACK, 0xfe001000, 0x2000) == -L4_EPERM);
+    CHECK(RAM(b, SIGMA0_RAM_GIVE_BACK, 0xfe000000, 0x3000) == -L4_EPERM);
+    CHECK(service.ram.device_count == 3);
+    CHECK(RAM(a, SIGMA0_RAM_GIVE_BACK, 0xfe000000, 0x3000) == 0);
+    CHECK(service.ram.device_count == 1);
+    CHECK(device(b, 0xfe000000, 12) == 0 && device(a, 0xfe003000, 12) == -L4_ENOMEM);
+    release(b);
+    CHECK(service.ram.device_count == 0 && ram_ok(&service.ram));
+}
+
+/* The client is gone, or had no place for it. */
+TEST(what_an_undelivered_answer_had_goes_back)
+{
+    l4_umword_t used, frames;
+
+    machine_start(FRAMES, pieces);
+    account(RAM_ROOT, 4096);
+    used = quota(RAM_ROOT, SIGMA0_QUERY_USED);
+    frames = service.ram.free_frames;
+    CHECK(take(RAM_ROOT, 5 << 12, 0, 0, 0, 0) == 0);
+    request_undo(&service, &answer);
+    CHECK(quota(RAM_ROOT, SIGMA0_QUERY_USED) == used && service.ram.free_frames == frames);
+    CHECK(account(RAM_ROOT, 1 << 20) && service.ram.account_count == 3);
+    request_undo(&service, &answer);
+    CHECK(quota(RAM_ROOT, SIGMA0_QUERY_USED) == used && service.ram.account_count == 2);
+    CHECK(ram_ok(&service.ram));
 }
 
 TEST(half_of_a_block_goes_back_and_the_whole_is_one_again)
@@ -470,6 +515,8 @@ TEST(a_tebibyte_with_holes)
 #define TESTS(X)                                                                                   \
     X(any_number_of_pages_in_any_place)                                                            \
     X(every_bad_wish_has_its_error_and_changes_nothing)                                            \
+    X(device_memory_goes_back_in_whole_pieces)                                                     \
+    X(what_an_undelivered_answer_had_goes_back)                                                    \
     X(half_of_a_block_goes_back_and_the_whole_is_one_again)                                        \
     X(what_is_large_is_cleared_in_steps_and_never_seen_before)                                     \
     X(memory_in_many_pieces)                                                                       \

@@ -257,8 +257,29 @@ static void nonsense(void)
     l4_ram_watch(own, news_sem); /* op WATCH without a capability was among it */
 }
 
+/* Two requests by somebody who does not wait for the answer. */
+static void deaf(void)
+{
+    l4_umword_t before = left(own), accounts = stat(L4RE_SIGMA0_STATS_ACCOUNTS);
+    l4_utcb_t *u = l4_utcb();
+
+    u->msg.mr[0] = SIGMA0_RAM_TAKE;
+    u->msg.mr[SIGMA0_TAKE_SIZE] = 5 * PAGE;
+    u->msg.mr[SIGMA0_TAKE_FLAGS] = u->msg.mr[SIGMA0_TAKE_MIN] = u->msg.mr[SIGMA0_TAKE_MAX] = 0;
+    u->msg.mr[SIGMA0_TAKE_PLACE] = 0;
+    l4_ipc_send(own, u, l4_msgtag(L4RE_PROTO_MEM_ALLOC, SIGMA0_TAKE_WORDS, 0, 0), L4_IPC_NEVER);
+    tap_ok(left(own) == before, "memory that nobody could be given is not charged");
+    u->msg.mr[0] = (l4_umword_t)L4_PROTO_SIGMA0;
+    u->msg.mr[1] = sizeof(l4_umword_t) << 16 | L4_VARG_TYPE_UMWORD;
+    u->msg.mr[2] = MIB;
+    l4_ipc_send(own, u, l4_msgtag(L4_PROTO_FACTORY, 3, 0, 0), L4_IPC_NEVER);
+    tap_ok(left(own) == before && stat(L4RE_SIGMA0_STATS_ACCOUNTS) == accounts,
+           "an account whose gate nobody took is none");
+}
+
 static void strangers(void)
 {
+    l4_umword_t all = left(own);
     l4_ram_block_t mine, b;
 
     child_make(MIB);
@@ -277,6 +298,8 @@ static void strangers(void)
     take(child, 16 * PAGE, 0, &b);
     l4_task_delete_obj(L4RE_THIS_TASK_CAP, child);
     l4re_util_cap_free(child);
+    tap_ok(take(own, all, 0, &b) == 0 && l4_ram_give_back(own, b.phys, b.size) == 0,
+           "what was a deleted gate's is the parent's when it needs it");
 }
 
 static void crowds(void)
@@ -312,6 +335,7 @@ int main(void)
     requests();
     yields();
     nonsense();
+    deaf();
     strangers();
     crowds();
     tap_ok(take(own, quota, 0, &b) == 0 && l4_ram_give_back(own, b.phys, b.size) == 0,

@@ -68,7 +68,8 @@ L4_CV long l4_ram_take_wish(l4_cap_idx_t account, l4_ram_wish_t const *wish,
 L4_CV long l4_ram_map(l4_cap_idx_t account, l4_addr_t phys, l4_umword_t size, l4_addr_t place);
 /*
  * Give pages back: all that was taken at once or any part of it, of several blocks, too. They are
- * taken from everybody first. Device memory of this account: exactly what was claimed.
+ * taken from everybody first. Device memory of this account: all that was claimed in the range, in
+ * whole pieces as they were claimed (-L4_EPERM: none, or only a part of one).
  */
 L4_CV long l4_ram_give_back(l4_cap_idx_t account, l4_addr_t phys, l4_umword_t size);
 /* The first run of this account's frames at or behind *phys; -L4_ENOENT: none. */
