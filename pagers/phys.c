@@ -66,10 +66,18 @@ static long place_find(l4_addr_t start, l4_umword_t size, unsigned *place)
 
 static long device_claim(struct phys_ds *p)
 {
-    int err = l4sigma0_map_iomem(QUIRE_SIGMA0_CAP, p->start, p->start, pages_size(p->ds.size),
-                                 (p->kind & L4RE_PHYS_CACHED) != 0);
+    l4_umword_t size = pages_size(p->ds.size), run;
+    l4_addr_t ram = p->start;
 
-    return err ? -L4_ENOMEM : 0;
+    if (l4sigma0_map_iomem(QUIRE_SIGMA0_CAP, p->start, p->start, size,
+                           (p->kind & L4RE_PHYS_CACHED) != 0) == 0)
+        return 0;
+    /* The part that we got goes back; it ends before any memory of ours, which stays. */
+    if (l4_ram_next(QUIRE_SIGMA0_CAP, &ram, &run) == 0 && ram - p->start < size)
+        size = ram - p->start;
+    if (size)
+        l4_ram_give_back(QUIRE_SIGMA0_CAP, p->start, size);
+    return -L4_ENOMEM;
 }
 
 static long dma_take(struct phys_ds *p, unsigned align, bool below_4g)
@@ -90,6 +98,16 @@ static void give_back(struct phys_ds *p)
     l4_ram_give_back(QUIRE_SIGMA0_CAP, p->start, pages_size(p->ds.size));
 }
 
+static long take(struct phys_ds *p, const struct ds_request *r, unsigned *place)
+{
+    bool device = p->kind & L4RE_PHYS_DEVICE;
+    long err = place_find(p->start, device ? pages_size(r->size) : 0, place);
+
+    if (err)
+        return err;
+    return device ? device_claim(p) : dma_take(p, r->align, r->flags & L4RE_PHYS_BELOW_4G);
+}
+
 static long phys_open(struct dataspace *ds, const struct ds_request *r)
 {
     struct phys_ds *p = phys_of(ds);
@@ -104,10 +122,9 @@ static long phys_open(struct dataspace *ds, const struct ds_request *r)
     ds->rights = p->kind & L4RE_PHYS_DEVICE ? L4RE_DS_F_RW : L4RE_DS_F_RWX;
     if ((r->address & ~L4_PAGEMASK) || (r->address && !(p->kind & L4RE_PHYS_DEVICE)))
         return -L4_EINVAL;
-    err = place_find(p->start, p->kind & L4RE_PHYS_DEVICE ? pages_size(r->size) : 0, &place);
-    if (err == 0)
-        err = p->kind & L4RE_PHYS_DEVICE ? device_claim(p)
-                                         : dma_take(p, r->align, r->flags & L4RE_PHYS_BELOW_4G);
+    err = take(p, r, &place);
+    if (err && manager_gc()) /* what stood in the way may have been closed */
+        err = take(p, r, &place);
     if (err == 0)
         open_list[place] = p;
     return err;

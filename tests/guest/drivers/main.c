@@ -21,8 +21,13 @@ enum {
     HPET_VENDOR = 0x8086, /* upper half of the first register */
     HPET_CONFIG = 0x10,
     HPET_COUNTER = 0xf0,
+    OTHERS = 4,
+    OPENS = 40, /* two pieces each: more than sigma0 gives out at a time */
+    PC_HOLE = 0xa0000,
+    PC_HIGH = 0x100000, /* where RAM begins again */
 };
 static const l4_addr_t hpet = 0xfed00000;
+#define NOTHING_THERE 0xe0000000UL /* no RAM, no device: nobody touches it */
 
 static l4_cap_idx_t phys;
 
@@ -108,6 +113,33 @@ static void devices(void)
     l4re_util_cap_free_um(other);
 }
 
+/* Three pages are two pieces for sigma0, which gives out few. */
+static void devices_go_back(void)
+{
+    l4re_ds_t others[OTHERS], ds = l4re_util_cap_alloc();
+    bool good = true;
+
+    for (unsigned i = 0; i < OPENS && good; i++) {
+        good = l4re_phys_device(phys, NOTHING_THERE + i * 0x4000UL, 0x3000, 0, ds) == 0;
+        l4re_util_cap_free_um(ds);
+        ds = l4re_util_cap_alloc();
+    }
+    tap_ok(good, "devices of three pages go back as a whole");
+    for (l4_addr_t at = PC_HIGH - L4_PAGESIZE; at >= PC_HOLE; at -= L4_PAGESIZE)
+        good &= l4re_phys_device(phys, at, PC_HIGH - at + 1, 0, ds) == -L4_ENOMEM;
+    tap_ok(good && l4re_phys_device(phys, hpet, 1024, 0, ds) == 0,
+           "of what cannot be had as a whole no part is kept");
+    for (unsigned i = 0; i < OTHERS; i++)
+        others[i] = memory(L4_PAGESIZE, 0, 0);
+    l4re_util_cap_free_um(ds);
+    ds = l4re_util_cap_alloc();
+    tap_eq(l4re_phys_device(phys, hpet, 1024, 0, ds), 0,
+           "closed, it can be opened again while others are open");
+    l4re_util_cap_free_um(ds);
+    for (unsigned i = 0; i < OTHERS; i++)
+        l4re_util_cap_free_um(others[i]);
+}
+
 /* phys is less important than we are: while we work it does not answer, and is ended. */
 static void it_goes_on(void)
 {
@@ -141,6 +173,7 @@ int main(void)
     phys = l4re_env_get_cap("phys");
     memory_for_devices();
     devices();
+    devices_go_back();
     it_goes_on();
     return tap_done();
 }
