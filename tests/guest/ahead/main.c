@@ -176,7 +176,7 @@ static void heap_refuses(void)
     tap_eq(l4_heap_reserve(0), 0, "the reserve is not needed any more");
     free(kept);
     l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, 0, words, L4RE_DS_STATS_NUM);
-    tap_ok(l4_heap_reserve(256 * KIB) == 0 && l4_heap_reserve(0) == 0, "another one comes and goes");
+    tap_ok(l4_heap_reserve(256 * KIB) == 0 && l4_heap_reserve(0) == 0, "another comes and goes");
     l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, 0, after, L4RE_DS_STATS_NUM);
     tap_ok(after[L4RE_DS_STATS_FRAMES] == words[L4RE_DS_STATS_FRAMES] &&
            after[L4RE_DS_STATS_DATASPACES] == words[L4RE_DS_STATS_DATASPACES],

@@ -1,7 +1,7 @@
 /*
  * l4/util/ahead.h - look-ahead: memory is touched before it must not fault, and what faults is seen
  *
- *     if (l4_stack_reserve(16384) == 0 && l4_heap_reserve(65536) == 0 && l4_no_fault_begin() == 0) {
+ *     if (!l4_stack_reserve(16384) && !l4_heap_reserve(65536) && !l4_no_fault_begin()) {
  *         ... what must not wait for a pager ...
  *         faults = l4_no_fault_end(&first);
  *     }
