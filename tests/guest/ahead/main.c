@@ -1,6 +1,7 @@
 /*
  * ahead/main.c - what is touched ahead does not fault, and what faults in a section is seen
  */
+#include "balance.h"
 #include "tap.h"
 
 #include <pthread.h>
@@ -8,33 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/rm.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
 #include <l4/re/c/util/kumem_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/debugger.h>
-#include <l4/sys/err.h>
 #include <l4/sys/task.h>
 #include <l4/util/ahead.h>
 #include <l4/util/thread.h>
 #include <l4/util/util.h>
 
-#include <abi/stats.h>
 
 enum { KIB = 1024, DEEP = 128 * KIB, PAGES = 16, STACK = 16 * KIB };
 
 static volatile char pages[PAGES][L4_PAGESIZE] __attribute__((aligned(L4_PAGESIZE)));
 static pthread_barrier_t meeting;
-
-static long faults(void)
-{
-    l4_umword_t words[L4RE_RM_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->rm, L4RE_STATS_GET_OP, 0, words, L4RE_RM_STATS_NUM);
-    return (long)words[L4RE_RM_STATS_FAULTS];
-}
 
 /* Write all of `size` bytes of stack. */
 static __attribute__((noinline)) void dig(unsigned long size)
@@ -100,12 +85,9 @@ static void sections(void)
 
 enum { BLOCKS = 100, RESERVE = 96 * KIB };
 
-static l4_umword_t counter(unsigned which)
+static l4_umword_t messages(void)
 {
-    l4_umword_t words[L4_DBG_CNT_NUM] = {0};
-
-    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_BASE_TASK_CAP, words);
-    return words[which];
+    return kernel_stat(L4_BASE_TASK_CAP, L4_DBG_CNT_IPC_SEND);
 }
 
 /* Blocks of all sizes until `bytes` are used, each written to its end: how many; 0: one failed. */
@@ -137,9 +119,9 @@ static void heap(void)
     memset(blocks, 0, sizeof(blocks));
     tap_eq(l4_heap_reserve(RESERVE), 0, "96 KiB of heap are made present");
     l4_stack_reserve(8 * KIB);
-    counter(0);
-    sent = counter(L4_DBG_CNT_IPC_SEND);
-    sent = counter(L4_DBG_CNT_IPC_SEND) - sent; /* what the counting itself sends */
+    messages();
+    sent = messages();
+    sent = messages() - sent; /* what the counting itself sends */
     blocks_get(blocks, 0);
     l4_no_fault_begin();
     n = blocks_get(blocks, RESERVE);
@@ -152,10 +134,10 @@ static void heap(void)
     for (unsigned i = 0; i < n; i++)
         free(blocks[i]);
     tap_eq(l4_heap_reserve(RESERVE), 0, "what is free again is enough");
-    counter(0);
-    sent += counter(L4_DBG_CNT_IPC_SEND);
+    messages();
+    sent += messages();
     n = blocks_get(blocks, RESERVE);
-    tap_ok(n > 60 && counter(L4_DBG_CNT_IPC_SEND) == sent, "and no message is sent");
+    tap_ok(n > 60 && messages() == sent, "and no message is sent");
     for (unsigned i = 0; i < n; i++)
         blocks[i] = realloc(blocks[i], 3000);
     for (unsigned i = good = 0; i < n; i++)

@@ -1,17 +1,11 @@
 /*
  * bad_clients/main.c - what dataspace managers survive, and who a shared dataspace belongs to
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
 #include <l4/re/c/dataspace.h>
-#include <l4/re/c/mem_alloc.h>
 #include <l4/re/c/namespace.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/err.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/task.h>
 #include <l4/util/thread.h>
 
@@ -22,31 +16,6 @@ enum { PAGES = 8, SIZE = PAGES * L4_PAGESIZE, CLIENTS = 1000, SILENT = 1000, STA
 static const l4_addr_t window = 0x600000000;
 static l4_cap_idx_t many[CLIENTS], many_ds[CLIENTS];
 static char stack[STACK] __attribute__((aligned(16)));
-
-static l4_cap_idx_t new_account(l4_umword_t pages)
-{
-    l4_cap_idx_t account = l4re_util_cap_alloc();
-    l4_utcb_t *u = l4_utcb();
-    l4_msgtag_t tag = l4_factory_create_start_u(L4RE_PROTO_MEM_ALLOC, account, u);
-
-    l4_factory_create_add_uint_u(pages * L4_PAGESIZE, &tag, u);
-    return l4_error(l4_factory_create_commit_u(l4re_env_get_cap("anon"), tag, u)) < 0
-               ? L4_INVALID_CAP : account;
-}
-
-static void end_account(l4_cap_idx_t account)
-{
-    l4_utcb()->msg.mr[0] = L4RE_MA_RELEASE_OP;
-    l4_ipc_call(account, l4_utcb(), l4_msgtag(L4RE_PROTO_MEM_ALLOC, 1, 0, 0), L4_IPC_NEVER);
-    l4re_util_cap_free(account);
-}
-
-static l4re_ds_t new_ds(l4_cap_idx_t account, unsigned long flags)
-{
-    l4re_ds_t ds = l4re_util_cap_alloc();
-
-    return l4re_ma_alloc_align_srv(account, SIZE, ds, flags, 0) < 0 ? L4_INVALID_CAP : ds;
-}
 
 static long touch(l4re_ds_t ds, unsigned long offset, unsigned flags)
 {
@@ -68,7 +37,7 @@ static l4_cap_idx_t pass(l4_cap_idx_t cap, unsigned char rights)
 static void numbers(void)
 {
     static const l4_umword_t bad[] = {SIZE, SIZE + 1, 1UL << 47, 1UL << 63, ~0UL, -4096UL, -1UL};
-    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 0);
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, 0);
     unsigned wrong = 0;
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -91,7 +60,7 @@ static void strangers(void)
     l4_cap_idx_t caps[] = {l4re_env()->rm, l4re_env()->main_thread, l4re_env()->factory,
                            l4re_env()->log, l4re_env()->mem_alloc, l4re_env_get_cap("rom"),
                            l4re_env_get_cap("anon"), L4_BASE_TASK_CAP};
-    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 0);
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, 0);
     unsigned taken = 0;
 
     for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
@@ -111,7 +80,7 @@ static void strangers(void)
 /* Requests for pages by somebody who does not wait for the answers. */
 static void never_receives(void)
 {
-    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 0);
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, 0);
     l4_utcb_t *u = l4_utcb();
 
     for (unsigned i = 0; i < SILENT; i++) {
@@ -138,10 +107,10 @@ static void for_ever(void)
 {
     l4_cap_idx_t poor = new_account(0), thread = l4re_util_cap_alloc();
     l4re_env_t *env = l4re_global_env;
-    l4re_ds_t ds = new_ds(env->mem_alloc, 0);
+    l4re_ds_t ds = new_ds(env->mem_alloc, SIZE, 0);
     bool good = true;
 
-    dry = new_ds(poor, 0);
+    dry = new_ds(poor, SIZE, 0);
     memset(stack, 0, sizeof(stack));
     l4util_create_thread(thread, (l4_utcb_t *)env->first_free_utcb, env->factory,
                          (l4_umword_t)faults_for_ever, (l4_umword_t)(stack + STACK), env->rm,
@@ -162,7 +131,7 @@ static void a_thousand(void)
 
     for (unsigned i = 0; i < CLIENTS; i++) {
         many[i] = new_account(2);
-        many_ds[i] = new_ds(many[i], 0);
+        many_ds[i] = new_ds(many[i], SIZE, 0);
         made += many_ds[i] != L4_INVALID_CAP;
     }
     tap_eq(made, CLIENTS, "a thousand clients have accounts and dataspaces");
@@ -182,7 +151,7 @@ static void a_thousand(void)
 
 static void fewer_rights(void)
 {
-    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 0);
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, 0);
     l4_cap_idx_t reader = pass(ds, L4_CAP_FPAGE_RO), writer = pass(ds, L4_CAP_FPAGE_RW);
 
     tap_eq(touch(writer, 0, L4RE_DS_F_RW), 0, "a capability with W writes");
@@ -202,7 +171,7 @@ static void fewer_rights(void)
 static void the_creator_dies(void)
 {
     l4_cap_idx_t creator = new_account(2 * PAGES), heir = new_account(2 * PAGES);
-    l4re_ds_t ds = new_ds(creator, 0), kept = l4re_util_cap_alloc();
+    l4re_ds_t ds = new_ds(creator, SIZE, 0), kept = l4re_util_cap_alloc();
     l4_cap_idx_t passed = pass(ds, L4_CAP_FPAGE_RW);
 
     touch(ds, 0, L4RE_DS_F_RW);

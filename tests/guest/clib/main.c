@@ -2,13 +2,10 @@
  * clib/main.c - the C library of ordinary programs: what it gives, refuses, and gives back
  */
 #include "sets.h"
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
 #include <l4/re/c/starter.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/env.h>
-#include <l4/sys/debugger.h>
 
 bool check(bool good, const char *sentence)
 {
@@ -22,26 +19,7 @@ bool check_eq(long seen, long expected, const char *sentence)
 
 long frames_used(void)
 {
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, 0, words, L4RE_DS_STATS_NUM);
-    return (long)words[L4RE_DS_STATS_FRAMES];
-}
-
-static l4_umword_t kernel_memory(void)
-{
-    l4_umword_t counters[L4_DBG_CNT_NUM] = {0};
-
-    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_INVALID_CAP, counters);
-    return counters[L4_DBG_CNT_KMEM_USED];
-}
-
-static long frames_of_all(void)
-{
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_TOTALS_OP, 0, words, L4RE_DS_STATS_NUM);
-    return (long)words[L4RE_DS_STATS_FRAMES];
+    return (long)ds_stat(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES);
 }
 
 /* Each program twice: what the first life leaves behind is kept for the next ones. */
@@ -57,15 +35,12 @@ void test_ends(void)
     l4_cap_idx_t starter = l4re_env_get_cap("starter");
 
     for (unsigned i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-        l4_umword_t kmem;
-        long frames;
+        struct balance before;
 
         tap_eq(l4re_starter_run(starter, programs[i].name), programs[i].status, programs[i].name);
-        kmem = kernel_memory();
-        frames = frames_of_all();
+        before = balance_look();
         tap_eq(l4re_starter_run(starter, programs[i].name), programs[i].status, "a second life");
-        tap_eq((long)kernel_memory(), (long)kmem, "kernel memory is as before it");
-        tap_eq(frames_of_all(), frames, "frames are as before it");
+        tap_ok(balance_same(before, balance_look()), "all memory is as before it");
     }
 }
 

@@ -1,6 +1,7 @@
 /*
  * threads.c - threads of the C library, and threads of L4 that use it
  */
+#include "balance.h"
 #include "sets.h"
 
 #include <errno.h>
@@ -11,10 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <l4/re/c/util/cap_alloc.h>
 #include <l4/re/c/util/kumem_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/debugger.h>
 #include <l4/sys/task.h>
 #include <l4/util/thread.h>
 #include <l4/util/util.h>
@@ -97,14 +95,6 @@ static void waiting(void)
            errno == ETIMEDOUT, "a wait ends with its time");
 }
 
-static l4_umword_t kernel_memory(void)
-{
-    l4_umword_t counters[L4_DBG_CNT_NUM] = {0};
-
-    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_BASE_TASK_CAP, counters);
-    return counters[L4_DBG_CNT_KMEM_USED];
-}
-
 static void *nothing(void *result)
 {
     return result;
@@ -129,6 +119,11 @@ static int lives(int times, bool detached)
     return bad;
 }
 
+static l4_umword_t own_kernel_memory(void)
+{
+    return kernel_stat(L4_BASE_TASK_CAP, L4_DBG_CNT_KMEM_USED);
+}
+
 static void nothing_stays(void)
 {
     for (int detached = 0; detached < 2; detached++) {
@@ -136,11 +131,11 @@ static void nothing_stays(void)
         long frames;
         int bad = lives(20, detached);
 
-        kmem = kernel_memory();
+        kmem = own_kernel_memory();
         frames = frames_used();
         bad += lives(100, detached);
         check_eq(bad, 0, detached ? "a hundred detached threads" : "a hundred joined threads");
-        check_eq((long)kernel_memory(), (long)kmem, "leave no kernel memory");
+        check_eq((long)own_kernel_memory(), (long)kmem, "leave no kernel memory");
         check_eq(frames_used(), frames, "and no frames");
     }
 }
@@ -189,12 +184,12 @@ static void l4_threads(void)
     raw_life(thread, utcb);
     check(raw_done && !wrong && errno == 0, "a thread of L4 has an errno, too");
     raw_life(thread, utcb);
-    kmem = kernel_memory();
+    kmem = own_kernel_memory();
     frames = frames_used();
     for (int i = 0; i < 50 && !wrong; i++)
         raw_life(thread, utcb);
     check_eq(wrong, 0, "fifty one after another at the same UTCB");
-    check_eq((long)kernel_memory(), (long)kmem, "leave no kernel memory");
+    check_eq((long)own_kernel_memory(), (long)kmem, "leave no kernel memory");
     check_eq(frames_used(), frames, "and no frames");
 }
 

@@ -1,18 +1,11 @@
 /*
  * dataspace/main.c - what dataspace managers promise: errors, contents, accounts
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
 #include <l4/re/c/dataspace.h>
-#include <l4/re/c/mem_alloc.h>
 #include <l4/re/c/namespace.h>
-#include <l4/re/c/rm.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/err.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/task.h>
 
 #include <string.h>
@@ -20,30 +13,9 @@
 enum { PAGES = 16, SIZE = PAGES * L4_PAGESIZE - 100, WHOLE = PAGES * L4_PAGESIZE };
 static const l4_addr_t window = 0x600000000;
 
-static l4_cap_idx_t new_ds(l4_cap_idx_t account, long size, unsigned long flags)
+static char *attach_all(l4_cap_idx_t ds, l4re_rm_flags_t rights)
 {
-    l4_cap_idx_t ds = l4re_util_cap_alloc();
-    long err = l4re_ma_alloc_align_srv(account, size, ds, flags, 0);
-
-    if (err < 0)
-        printf("# no dataspace of %ld bytes: %ld\n", size, err);
-    return ds;
-}
-
-static char *attach(l4_cap_idx_t ds, l4re_rm_flags_t rights)
-{
-    void *start = NULL;
-
-    if (l4re_rm_attach(&start, l4re_ds_size(ds), L4RE_RM_F_SEARCH_ADDR | rights, ds, 0, 0) < 0)
-        return NULL;
-    return start;
-}
-
-static l4_umword_t stat(l4_cap_idx_t ds, unsigned op, unsigned word)
-{
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    return l4re_stats_get(ds, op, 0, words, L4RE_DS_STATS_NUM) < 0 ? ~0UL : words[word];
+    return (char *)attach(ds, l4re_ds_size(ds), rights);
 }
 
 /* The same dataspace without the right to write. */
@@ -115,17 +87,17 @@ static bool all_bytes(const char *p, l4_umword_t n, char value)
 
 static void contents(l4_cap_idx_t ds)
 {
-    char *p = attach(ds, L4RE_RM_F_RW);
+    char *p = attach_all(ds, L4RE_RM_F_RW);
 
     tap_ok(all_bytes(p, WHOLE, 0), "what was never written reads as zero");
     memset(p, 'x', WHOLE);
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), PAGES, "each page has one frame");
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), PAGES, "each page has one frame");
     tap_eq(l4re_ds_clear(ds, 4096 + 5, 2 * 4096), 0, "clear from the middle of a page");
     tap_ok(all_bytes(p, 4096 + 5, 'x') && all_bytes(p + 4096 + 5, 2 * 4096, 0) &&
                all_bytes(p + 3 * 4096 + 5, WHOLE - 3 * 4096 - 5, 'x'),
            "clear zeroes its range and nothing else");
     tap_eq(l4re_ds_clear(ds, 0, SIZE), 0, "clear of all");
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 0, "gives every frame back");
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 0, "gives every frame back");
     tap_ok(all_bytes(p, WHOLE, 0), "and the pages are zero again");
     l4re_rm_detach(p);
 }
@@ -133,13 +105,13 @@ static void contents(l4_cap_idx_t ds)
 static void copies(l4_cap_idx_t ds, l4_cap_idx_t rom)
 {
     l4_cap_idx_t file = l4re_util_cap_alloc(), other = new_ds(l4re_env()->mem_alloc, SIZE, 0);
-    char *p = attach(ds, L4RE_RM_F_RW), *q = attach(other, L4RE_RM_F_RW), *f;
+    char *p = attach_all(ds, L4RE_RM_F_RW), *q = attach_all(other, L4RE_RM_F_RW), *f;
 
     tap_eq(l4re_ns_query_srv(rom, "no such file", file), -L4_ENOENT, "rom does not know a name");
     tap_eq(l4re_ns_query_srv(rom, "dataspace.elf", file), 0, "rom opens a module");
     tap_eq(l4re_ds_flags(file) & L4RE_DS_F_W, 0, "a module cannot be written");
     tap_eq(map_page(file, 0, L4RE_DS_F_RW), -L4_EPERM, "nor mapped for writing");
-    f = attach(file, L4RE_RM_F_R);
+    f = attach_all(file, L4RE_RM_F_R);
     tap_eq(l4re_ds_copy_in(ds, 100, file, 3, 20000), 0, "copy_in from another manager");
     tap_ok(memcmp(p + 100, f + 3, 20000) == 0 && all_bytes(p, 100, 0), "copies the bytes");
     tap_eq(l4re_ds_copy_in(other, 1, ds, 100, 20000), 0, "copy_in from the same manager");
@@ -166,7 +138,8 @@ static void accounts(l4_cap_idx_t manager)
     tap_eq(l4re_ma_alloc_align_srv(account, 0, L4_INVALID_CAP, 0, 0), -L4_ERANGE, "size 0");
     ds = new_ds(account, 4 * L4_PAGESIZE, 0);
     tap_eq(l4re_ds_allocate(ds, 0, 4 * L4_PAGESIZE), 0, "four pages can be had");
-    tap_eq(stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 4 * L4_PAGESIZE, "and cost four");
+    tap_eq(ds_stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 4 * L4_PAGESIZE,
+           "and cost four");
     l4_cap_idx_t more = new_ds(account, 4 * L4_PAGESIZE, 0);
     tap_eq(map_page(more, 0, L4RE_DS_F_RW), -L4_ENOMEM, "the fifth is over quota");
     l4re_util_cap_free_um(ds);
@@ -175,9 +148,9 @@ static void accounts(l4_cap_idx_t manager)
     tap_eq(map_page(big, 0, L4RE_DS_F_RW), -L4_ENOMEM, "an index is paid for too");
     tap_eq(l4re_ds_clear(more, 0, 3 * L4_PAGESIZE), 0, "three pages less");
     tap_eq(l4re_ds_allocate(big, 0, 5 * L4_PAGESIZE), -L4_ENOMEM, "too much at once");
-    tap_eq(stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 0, "allocates nothing at all");
+    tap_eq(ds_stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 0, "allocates nothing at all");
     tap_eq(map_page(big, (1 << 30) - 1, L4RE_DS_F_RW), 0, "the last page of a gibibyte");
-    tap_eq(stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 3 * L4_PAGESIZE,
+    tap_eq(ds_stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 3 * L4_PAGESIZE,
            "costs itself and two nodes");
     u->msg.mr[0] = L4RE_MA_RELEASE_OP;
     tap_eq(l4_error(l4_ipc_call(account, u, l4_msgtag(L4RE_PROTO_MEM_ALLOC, 1, 0, 0),
@@ -208,7 +181,7 @@ static void special(void)
 int main(void)
 {
     l4_cap_idx_t account = l4re_env()->mem_alloc;
-    l4_umword_t used = stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_DATASPACES);
+    l4_umword_t used = ds_stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_DATASPACES);
     l4_umword_t total, sum;
     l4_cap_idx_t ds = new_ds(account, SIZE, 0);
 
@@ -220,13 +193,13 @@ int main(void)
     accounts(l4re_env_get_cap("anon"));
     special();
     l4re_util_cap_free_um(ds);
-    tap_eq(stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_DATASPACES), used,
+    tap_eq(ds_stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_DATASPACES), used,
            "no dataspace remains");
-    total = stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL);
-    sum = stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES) +
-          stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_INDEX_FRAMES) +
-          stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_FREE) +
-          stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_OBJECT_FRAMES);
+    total = ds_stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL);
+    sum = ds_stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES) +
+          ds_stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_INDEX_FRAMES) +
+          ds_stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_FREE) +
+          ds_stat(account, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_OBJECT_FRAMES);
     tap_eq(sum, total, "no frame is lost");
     return tap_done();
 }

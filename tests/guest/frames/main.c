@@ -2,18 +2,11 @@
  * frames/main.c - what anon promises beyond the protocol: superpages, memory that is given back,
  * and that it survives sources that vanish
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
 #include <l4/re/c/dataspace.h>
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/rm.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
 #include <l4/server.h>
-#include <l4/sys/err.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/task.h>
 #include <l4/util/thread.h>
 
@@ -26,43 +19,12 @@ enum {
     SIZE = PAGES * L4_PAGESIZE,
 };
 
-static l4re_ds_t new_ds(l4_cap_idx_t account, long size, unsigned long flags)
-{
-    l4re_ds_t ds = l4re_util_cap_alloc();
-
-    return l4re_ma_alloc_align_srv(account, size, ds, flags, 0) < 0 ? L4_INVALID_CAP : ds;
-}
-
-static volatile char *attach(l4re_ds_t ds, unsigned long size, l4re_rm_offset_t offset)
-{
-    void *at = NULL;
-    int err = l4re_rm_attach(&at, size, L4RE_RM_F_SEARCH_ADDR | L4RE_RM_F_RW, ds, offset,
-                             L4_SUPERPAGESHIFT);
-
-    return err < 0 ? NULL : at;
-}
-
-static l4_umword_t stat(l4_cap_idx_t gate, unsigned op, unsigned word)
-{
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    return l4re_stats_get(gate, op, 0, words, L4RE_DS_STATS_NUM) < 0 ? ~0UL : words[word];
-}
-
 static long frame(l4re_ds_t ds, unsigned page)
 {
     l4_umword_t word = 0;
     long n = l4re_stats_get(ds, L4RE_STATS_FRAME_OP, page * L4_PAGESIZE, &word, 1);
 
     return n < 0 ? n : (long)word;
-}
-
-static l4_umword_t faults(void)
-{
-    l4_umword_t words[L4RE_RM_STATS_NUM];
-
-    l4re_stats_get(l4re_env()->rm, L4RE_STATS_GET_OP, 0, words, L4RE_RM_STATS_NUM);
-    return words[L4RE_RM_STATS_FAULTS];
 }
 
 /* Write to the first byte of pages [first, end); faults that it took. */
@@ -114,17 +76,17 @@ static bool reads_zero(volatile const char *at)
 static void one_fault_a_block(void)
 {
     l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, L4RE_MA_SUPER_PAGES);
-    volatile char *at = attach(ds, SIZE, 0);
+    volatile char *at = attach(ds, SIZE, L4RE_RM_F_RW);
 
     tap_eq(touch(at, 0, BLOCKS * BLOCK), BLOCKS, "a superpage takes one fault");
     tap_eq(touch(at, BLOCKS * BLOCK, PAGES), 2, "what is left over takes one a page");
     tap_ok(in_one_piece(ds, 0) && in_one_piece(ds, BLOCK), "its frames lie in a row, aligned");
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), PAGES, "each page is paid for");
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), PAGES, "each page is paid for");
     memset((void *)at, 'x', SIZE);
     l4re_rm_detach((void *)at);
     l4re_util_cap_free_um(ds);
     ds = new_ds(l4re_env()->mem_alloc, SIZE, L4RE_MA_SUPER_PAGES);
-    at = attach(ds, SIZE, 0);
+    at = attach(ds, SIZE, L4RE_RM_F_RW);
     tap_ok(reads_zero(at), "a superpage that is used again reads as zero");
     l4re_rm_detach((void *)at);
     l4re_util_cap_free_um(ds);
@@ -136,7 +98,8 @@ static void a_page_can_go_alone(void)
     enum { HOLE = 3 };
     l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, L4RE_MA_SUPER_PAGES);
     l4re_ds_t other = new_ds(l4re_env()->mem_alloc, 64 * L4_PAGESIZE, 0);
-    volatile char *at = attach(ds, SIZE, 0), *taker = attach(other, 64 * L4_PAGESIZE, 0);
+    volatile char *at = attach(ds, SIZE, L4RE_RM_F_RW);
+    volatile char *taker = attach(other, 64 * L4_PAGESIZE, L4RE_RM_F_RW);
 
     touch(at, 0, PAGES);
     tap_eq(l4re_ds_clear(ds, HOLE * L4_PAGESIZE, L4_PAGESIZE), 0, "a page of it is cleared");
@@ -151,7 +114,7 @@ static void a_page_can_go_alone(void)
     unmap_all(at);
     tap_ok(at[HOLE * L4_PAGESIZE] == 'y' && touched(taker, 0, 64), "and so does the page");
     tap_eq(l4re_ds_clear(ds, 0, SIZE), 0, "all of it is cleared");
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 0, "and costs nothing");
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED), 0, "and costs nothing");
     tap_eq(touch(at, 0, BLOCK), 1, "then there is a superpage again");
     l4re_rm_detach((void *)at);
     l4re_rm_detach((void *)taker);
@@ -162,7 +125,7 @@ static void a_page_can_go_alone(void)
 static void where_alignment_allows(void)
 {
     l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, L4RE_MA_SUPER_PAGES);
-    volatile char *at = attach(ds, (BLOCK + 1) * L4_PAGESIZE, L4_PAGESIZE);
+    volatile char *at = attach_part(ds, L4_PAGESIZE, (BLOCK + 1) * L4_PAGESIZE, L4RE_RM_F_RW);
 
     tap_eq(touch(at, 0, BLOCK), BLOCK, "attached askew, every page takes its fault");
     tap_ok(touched(at, 0, BLOCK), "and shows what was written");
@@ -170,35 +133,24 @@ static void where_alignment_allows(void)
     l4re_util_cap_free_um(ds);
 }
 
-static l4_cap_idx_t new_account(l4_umword_t quota)
-{
-    l4_cap_idx_t account = l4re_util_cap_alloc();
-    l4_utcb_t *u = l4_utcb();
-    l4_msgtag_t tag = l4_factory_create_start_u(L4RE_PROTO_MEM_ALLOC, account, u);
-
-    l4_factory_create_add_uint_u(quota, &tag, u);
-    l4_factory_create_commit_u(l4re_env_get_cap("anon"), tag, u);
-    return account;
-}
-
 static void within_the_quota(void)
 {
-    l4_cap_idx_t account = new_account(10 * L4_PAGESIZE);
+    l4_cap_idx_t account = new_account(10);
     l4re_ds_t ds = new_ds(account, SIZE, L4RE_MA_SUPER_PAGES);
-    volatile char *at = attach(ds, SIZE, 0);
+    volatile char *at = attach(ds, SIZE, L4RE_RM_F_RW);
 
     tap_eq(touch(at, 0, 4), 4, "who cannot pay for a superpage gets pages");
     tap_eq(l4re_ds_allocate(ds, 0, 9 * L4_PAGESIZE), -L4_ENOMEM, "allocate beyond the quota");
     tap_ok(touched(at, 0, 4), "changes nothing");
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), 4, "and costs nothing");
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), 4, "and costs nothing");
     l4re_rm_detach((void *)at);
     l4re_util_cap_free_um(ds);
-    account = new_account(SIZE + 2 * L4_PAGESIZE);
+    account = new_account(PAGES + 2);
     ds = new_ds(account, SIZE, L4RE_MA_SUPER_PAGES);
     tap_eq(l4re_ds_allocate(ds, L4_PAGESIZE, 1), 0, "allocating a page");
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), BLOCK, "brings its superpage");
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), BLOCK, "brings its superpage");
     tap_eq(l4re_ds_allocate(ds, 0, SIZE), -L4_ENOMEM, "all of it does not fit, with its index");
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), BLOCK, "so no more is allocated");
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES), BLOCK, "so no more is allocated");
     l4re_util_cap_free_um(ds);
 }
 
@@ -208,18 +160,18 @@ static void free_memory_goes_back(void)
 {
     enum { LARGE = 48 << 20, KEPT = 20 << 20 };
     l4_cap_idx_t manager = l4re_env_get_cap("anon");
-    l4_umword_t before = stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL);
+    l4_umword_t before = ds_stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL);
     l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, LARGE, 0);
     l4_umword_t total;
 
     tap_eq(l4re_ds_allocate(ds, 0, LARGE), 0, "48 MiB can be had");
-    total = stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL);
+    total = ds_stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL);
     tap_ok(total >= LARGE / L4_PAGESIZE, "from sigma0");
     l4re_util_cap_free_um(ds);
-    total = stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL);
+    total = ds_stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL);
     tap_ok(total < before + KEPT / L4_PAGESIZE, "most of them go back when they are free");
-    tap_eq((long)stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_SIGMA0_GIVEN),
-           (long)(stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL) * L4_PAGESIZE),
+    tap_eq((long)ds_stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_SIGMA0_GIVEN),
+           (long)(ds_stat(manager, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_FRAMES_TOTAL) * L4_PAGESIZE),
            "and sigma0 agrees");
     ds = new_ds(l4re_env()->mem_alloc, LARGE, L4RE_MA_SUPER_PAGES);
     tap_eq(l4re_ds_allocate(ds, 0, LARGE), 0, "they can be had again");
@@ -297,7 +249,7 @@ static void a_source_may_vanish(void)
 {
     l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SOURCE_PAGES * L4_PAGESIZE, 0);
     l4_cap_idx_t gate = l4re_util_cap_alloc(), thread = start(server, server_stack, 100);
-    volatile char *at = attach(ds, SOURCE_PAGES * L4_PAGESIZE, 0);
+    volatile char *at = attach(ds, SOURCE_PAGES * L4_PAGESIZE, L4RE_RM_F_RW);
     unsigned lost = 0, other = 0;
 
     memset(source_page, 's', sizeof(source_page));

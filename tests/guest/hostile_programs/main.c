@@ -5,16 +5,10 @@
  * over, in fresh memory each time, while they run. Its priority is the lowest: each of them
  * interrupts it. After the second life of each, kernel memory and frames must be as before it.
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/rm.h>
 #include <l4/re/c/starter.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/debugger.h>
 #include <l4/sys/kip.h>
 #include <l4/util/util.h>
 
@@ -66,29 +60,9 @@ static bool round_of(struct sums *s)
     return true;
 }
 
-static l4_umword_t frames(unsigned op)
+static l4_umword_t frames_of(unsigned op)
 {
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->mem_alloc, op, 0, words, L4RE_DS_STATS_EXTRA);
-    return words[L4RE_DS_STATS_FRAMES];
-}
-
-struct balance {
-    l4_umword_t kernel_memory, sigma0_frames, manager_frames;
-};
-
-static struct balance balance(void)
-{
-    l4_umword_t counters[L4_DBG_CNT_NUM] = {0}, sigma0[5] = {0};
-
-    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_INVALID_CAP, counters);
-    l4re_stats_get(l4re_env_get_cap("sigma0"), L4RE_STATS_GET_OP, 0, sigma0, 5);
-    return (struct balance){
-        .kernel_memory = counters[L4_DBG_CNT_KMEM_USED],
-        .sigma0_frames = sigma0[1],
-        .manager_frames = frames(L4RE_STATS_TOTALS_OP),
-    };
+    return ds_stat(l4re_env()->mem_alloc, op, L4RE_DS_STATS_FRAMES);
 }
 
 struct watch {
@@ -114,15 +88,6 @@ static void life(const char *name, const struct sums *right, struct watch *w)
     w->idle += w->rounds == before + 1;
 }
 
-static bool same(struct balance a, struct balance b)
-{
-    printf("# kernel memory %lu, %lu; frames at sigma0 %lu, %lu, of the manager %lu, %lu\n",
-           a.kernel_memory, b.kernel_memory, a.sigma0_frames, b.sigma0_frames, a.manager_frames,
-           b.manager_frames);
-    return a.kernel_memory == b.kernel_memory && a.sigma0_frames == b.sigma0_frames &&
-           a.manager_frames == b.manager_frames;
-}
-
 int main(void)
 {
     static unsigned long right_memory[WORDS];
@@ -134,17 +99,17 @@ int main(void)
         struct balance b = {0};
 
         for (unsigned n = 0; n < LIVES; n++) {
-            b = balance();
+            b = balance_look();
             life(bad[i], &right, &w);
         }
-        tap_ok(same(b, balance()), bad[i]);
+        tap_ok(balance_same(b, balance_look()), bad[i]);
     }
     printf("# %u rounds\n", w.rounds);
     tap_ok(w.came, "fresh memory comes all the time");
     tap_eq(w.wrong, 0, "all sums are right");
     tap_eq(w.idle, 0, "the bystander had time to compute in each life");
     tap_eq(l4_dbg_check(l4re_env_get_cap("debugger")), 0, "the kernel's own checks hold");
-    tap_eq((long)frames(L4RE_STATS_TOTALS_OP), (long)frames(L4RE_STATS_GET_OP),
+    tap_eq((long)frames_of(L4RE_STATS_TOTALS_OP), (long)frames_of(L4RE_STATS_GET_OP),
            "nobody but the bystander has frames of the memory manager");
     return tap_done();
 }

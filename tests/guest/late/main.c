@@ -1,15 +1,11 @@
 /*
  * late/main.c - pages of the program first, the memory allocator late: what that saves
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
 #include <l4/re/c/starter.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/env.h>
 #include <l4/sys/consts.h>
-#include <l4/sys/debugger.h>
-#include <l4/sys/err.h>
 #include <l4/util/ram.h>
 
 #include <stdlib.h>
@@ -23,22 +19,6 @@ static l4_ram_stats_t stats(void)
 
     l4_ram_stats(&s);
     return s;
-}
-
-static long frames_of_all(void)
-{
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_TOTALS_OP, 0, words, L4RE_DS_STATS_NUM);
-    return (long)words[L4RE_DS_STATS_FRAMES];
-}
-
-static l4_umword_t kernel_memory(void)
-{
-    l4_umword_t counters[L4_DBG_CNT_NUM] = {0};
-
-    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_INVALID_CAP, counters);
-    return counters[L4_DBG_CNT_KMEM_USED];
 }
 
 /* ---------------------------------------------------------------- the pool */
@@ -131,8 +111,8 @@ static long starts(const char *program)
 
 static void programs(void)
 {
-    long early, late, frames;
-    l4_umword_t kmem;
+    struct balance before;
+    long early, late;
 
     early = 4 * starts("early_messages");
     late = 4 * starts("late_messages");
@@ -143,12 +123,10 @@ static void programs(void)
     printf("# %d programs: %ld KiB early, %ld KiB late\n", PROGRAMS, early, late);
     tap_ok(late > 0 && late < early, "and memory");
     /* By now every page of ours has been touched, and the servers have what they keep. */
-    frames = frames_of_all();
-    kmem = kernel_memory();
+    before = balance_look();
     starts("early_bytes");
     starts("late_bytes");
-    tap_eq((long)kernel_memory(), (long)kmem, "kernel memory is as before");
-    tap_eq(frames_of_all(), frames, "frames are as before");
+    tap_ok(balance_same(before, balance_look()), "all memory is as before");
 }
 
 int main(void)

@@ -4,17 +4,10 @@
  * A map is read through a region of our own, so each access goes client, region manager, managed,
  * and from there to whoever has the page.
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
 #include <l4/re/c/managed.h>
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/rm.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/err.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/semaphore.h>
 #include <l4/sys/task.h>
 #include <l4/util/thread.h>
@@ -30,13 +23,6 @@ struct map {
     l4_cap_idx_t control;
     l4re_ds_t ds;
 };
-
-static l4re_ds_t new_ds(unsigned long size)
-{
-    l4re_ds_t ds = l4re_util_cap_alloc();
-
-    return l4re_ma_alloc((long)size, ds, 0) < 0 ? L4_INVALID_CAP : ds;
-}
 
 static struct map new_map(unsigned long size)
 {
@@ -69,14 +55,6 @@ static long take(struct map *m, unsigned long start, unsigned long size)
                                     L4_INVALID_CAP);
 }
 
-static volatile char *attach(l4re_ds_t ds, unsigned long size, l4re_rm_flags_t rights)
-{
-    void *at = NULL;
-
-    return l4re_rm_attach(&at, size, L4RE_RM_F_SEARCH_ADDR | rights, ds, 0, L4_SUPERPAGESHIFT) < 0
-               ? NULL : at;
-}
-
 static long map_page(l4re_ds_t ds, unsigned long offset, unsigned flags)
 {
     long err = l4re_ds_map(ds, offset, flags, window, window, window + L4_PAGESIZE);
@@ -86,18 +64,10 @@ static long map_page(l4re_ds_t ds, unsigned long offset, unsigned flags)
     return err;
 }
 
-static l4_umword_t faults(void)
-{
-    l4_umword_t words[L4RE_RM_STATS_NUM];
-
-    l4re_stats_get(l4re_env()->rm, L4RE_STATS_GET_OP, 0, words, L4RE_RM_STATS_NUM);
-    return words[L4RE_RM_STATS_FAULTS];
-}
-
 /* Page n of the dataspace begins with first + n. */
 static l4re_ds_t numbered(unsigned pages, char first)
 {
-    l4re_ds_t ds = new_ds(pages * L4_PAGESIZE);
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, pages * L4_PAGESIZE, 0);
     volatile char *at = attach(ds, pages * L4_PAGESIZE, L4RE_RM_F_RW);
 
     for (unsigned i = 0; i < pages; i++)

@@ -1,16 +1,11 @@
 /*
  * ram/main.c - an account at sigma0: memory by wish, children that wait, yield, and misbehave
  */
+#include "balance.h"
 #include "tap.h"
 
 #include <abi/env.h>
-#include <abi/stats.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
 #include <l4/sigma0/ram.h>
-#include <l4/sys/err.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/kip.h>
 #include <l4/sys/semaphore.h>
 #include <l4/sys/task.h>
@@ -32,12 +27,9 @@ static l4_cap_idx_t own = QUIRE_SIGMA0_CAP;
 static l4_cap_idx_t child, news_sem;
 static l4_umword_t number;
 
-static l4_umword_t stat(unsigned word)
+static l4_umword_t stat(enum l4re_sigma0_stats word)
 {
-    l4_umword_t words[L4RE_SIGMA0_STATS_NUM] = {0};
-
-    l4re_stats_get(own, L4RE_STATS_GET_OP, 0, words, L4RE_SIGMA0_STATS_NUM);
-    return words[word];
+    return sigma0_stat(own, word);
 }
 
 static l4_umword_t left(l4_cap_idx_t account)

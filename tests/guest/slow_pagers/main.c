@@ -7,16 +7,10 @@
  *      v
  *   exception handler: notes the address, lets the toucher go on behind its access
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/rm.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
 #include <l4/re/c/util/kumem_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/ipc.h>
 #include <l4/sys/irq.h>
 #include <l4/sys/task.h>
@@ -223,14 +217,6 @@ static void touch_done(unsigned n)
     thread_end(&toucher[n]);
 }
 
-static l4_umword_t stat(enum l4re_rm_stats which)
-{
-    l4_umword_t words[L4RE_RM_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->rm, L4RE_STATS_GET_OP, 0, words, L4RE_RM_STATS_NUM);
-    return words[which];
-}
-
 /* A fresh page of anonymous memory each time; how many the region manager resolved. */
 static long touch_fresh(unsigned n)
 {
@@ -240,10 +226,10 @@ static long touch_fresh(unsigned n)
 
     l4re_ma_alloc(n * L4_PAGESIZE, ds, 0);
     l4re_rm_attach(&at, n * L4_PAGESIZE, L4RE_RM_F_RW, ds, 0, 0);
-    before = stat(L4RE_RM_STATS_RESOLVED);
+    before = rm_stat(L4RE_RM_STATS_RESOLVED);
     for (unsigned i = 0; i < n; i++)
         ((volatile char *)at)[i * L4_PAGESIZE] = 1;
-    before = stat(L4RE_RM_STATS_RESOLVED) - before;
+    before = rm_stat(L4RE_RM_STATS_RESOLVED) - before;
     l4re_rm_detach(at);
     l4re_util_cap_free_um(ds);
     return (long)before;
@@ -253,18 +239,18 @@ static long touch_fresh(unsigned n)
 
 static void one_waits_alone(void)
 {
-    l4_umword_t handovers = stat(L4RE_RM_STATS_HANDOVERS);
+    l4_umword_t handovers = rm_stat(L4RE_RM_STATS_HANDOVERS);
 
     pager_start(SLOW);
     touch_start(0, slow_place, false);
     tap_ok(EVENTUALLY(asked == 1), "a slow pager is asked");
     tap_eq(touch_fresh(FRESH), FRESH, "meanwhile every fault of another region is served");
-    tap_eq((long)(stat(L4RE_RM_STATS_HANDOVERS) - handovers), 1, "by one other thread");
-    tap_eq((long)stat(L4RE_RM_STATS_BUSY), 1, "one worker waits for the pager");
+    tap_eq((long)(rm_stat(L4RE_RM_STATS_HANDOVERS) - handovers), 1, "by one other thread");
+    tap_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 1, "one worker waits for the pager");
     tap_ok(!touched[0], "and one thread");
     go = true;
     tap_ok(EVENTUALLY(touched[0]), "which goes on when the pager answers");
-    tap_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "then no worker waits");
+    tap_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "then no worker waits");
     touch_done(0);
     pager_end();
 }
@@ -277,9 +263,10 @@ static void many_wait(void)
     pager_start(SLOW);
     for (unsigned i = 0; i < TOUCHERS; i++)
         touch_start(i, slow_place + i % 4 * L4_PAGESIZE, i & 1);
-    tap_ok(EVENTUALLY(stat(L4RE_RM_STATS_BUSY) == TOUCHERS), "six threads wait for a slow pager");
+    tap_ok(EVENTUALLY(rm_stat(L4RE_RM_STATS_BUSY) == TOUCHERS),
+           "six threads wait for a slow pager");
     tap_eq(touch_fresh(FRESH), FRESH, "nobody else does");
-    workers = stat(L4RE_RM_STATS_WORKERS);
+    workers = rm_stat(L4RE_RM_STATS_WORKERS);
     tap_ok(workers >= TOUCHERS + 1 && workers <= TOUCHERS + 2,
            "there are as many workers, and one or two more");
     go = true;
@@ -288,7 +275,7 @@ static void many_wait(void)
     tap_eq(done, TOUCHERS, "all go on");
     for (unsigned i = 0; i < TOUCHERS; i++)
         touch_done(i);
-    tap_eq((long)stat(L4RE_RM_STATS_WORKERS), (long)workers, "workers are used again");
+    tap_eq((long)rm_stat(L4RE_RM_STATS_WORKERS), (long)workers, "workers are used again");
     pager_end();
 }
 
@@ -299,7 +286,7 @@ static void killed_while_waiting(void)
     tap_ok(EVENTUALLY(asked == 1), "a thread waits for a pager that never answers");
     tap_eq(touch_fresh(FRESH), FRESH, "which costs nobody else");
     touch_done(0);
-    tap_ok(EVENTUALLY(stat(L4RE_RM_STATS_BUSY) == 0), "when it is killed its entry goes");
+    tap_ok(EVENTUALLY(rm_stat(L4RE_RM_STATS_BUSY) == 0), "when it is killed its entry goes");
     manner = HONEST;
     pager_end();
 }
@@ -314,7 +301,7 @@ static void detached_while_waiting(void)
     tap_eq(l4re_rm_detach((void *)slow_place), 0, "a region in which a thread waits is detached");
     tap_ok(EVENTUALLY(touched[0]), "the thread goes on");
     tap_ok(refused == before + 1 && refused_at == slow_place + L4_PAGESIZE, "with a clean fault");
-    tap_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "and nobody waits for the pager any more");
+    tap_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "and nobody waits for the pager any more");
     manner = HONEST;
     touch_done(0);
     pager_end();
@@ -406,7 +393,7 @@ static int attach_fresh(l4re_ds_t ds, l4_addr_t place, l4re_rm_flags_t flags)
 
 static void handler_attaches(l4re_ds_t ds)
 {
-    l4_umword_t woken = stat(L4RE_RM_STATS_WOKEN);
+    l4_umword_t woken = rm_stat(L4RE_RM_STATS_WOKEN);
     unsigned before = refused;
 
     tap_eq(l4re_rm_set_fault_handler(irq), 0, "a fault handler for the whole map");
@@ -425,10 +412,10 @@ static void handler_attaches(l4re_ds_t ds)
     EVENTUALLY(l4re_rm_get_faults(0, list, 8) == 3);
     tap_eq(l4re_rm_get_faults(0, list, 8), 3, "and waits again");
     tap_eq(attach_fresh(ds, empty_place + L4_PAGESIZE, L4RE_RM_F_R), 0, "an attach without W");
-    tap_eq((long)(stat(L4RE_RM_STATS_WOKEN) - woken), 0, "does not serve a write");
+    tap_eq((long)(rm_stat(L4RE_RM_STATS_WOKEN) - woken), 0, "does not serve a write");
     l4re_rm_detach((void *)(empty_place + L4_PAGESIZE));
     tap_eq(attach_fresh(ds, empty_place + L4_PAGESIZE, L4RE_RM_F_RW), 0, "one with W");
-    tap_eq((long)(stat(L4RE_RM_STATS_WOKEN) - woken), 1, "wakes exactly the one that it serves");
+    tap_eq((long)(rm_stat(L4RE_RM_STATS_WOKEN) - woken), 1, "wakes exactly the one that it serves");
     tap_ok(EVENTUALLY(touched[1]) && !touched[0] && !touched[2] && refused == before,
            "which goes on");
     tap_eq(l4re_rm_get_faults(0, list, 8), 2, "the others wait");
@@ -445,7 +432,7 @@ static void handler_refuses(l4re_ds_t ds)
     for (unsigned i = 0; i < 3; i++)
         touch_done(i);
     tap_eq(l4re_rm_get_faults(0, list, 8), 0, "the one that is killed while it waits is gone");
-    tap_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "and its worker is free");
+    tap_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "and its worker is free");
     l4re_rm_detach((void *)(empty_place + L4_PAGESIZE));
     tap_eq(attach_fresh(ds, empty_place, L4RE_RM_F_R), 0, "a region to be read");
     touch_start(0, empty_place, true);

@@ -4,31 +4,17 @@
  * Faults are the region manager's count, frames and bytes the dataspace manager's. After each part
  * both managers hold what they held before.
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
 #include <l4/re/c/dataspace.h>
-#include <l4/re/c/mem_alloc.h>
 #include <l4/re/c/namespace.h>
-#include <l4/re/c/rm.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/err.h>
-#include <l4/sys/factory.h>
 
 #include <string.h>
 
 enum { PAGES = 64, SIZE = PAGES * L4_PAGESIZE };
 
 static l4_cap_idx_t mine;
-
-static l4re_ds_t new_ds(l4_cap_idx_t account, unsigned long size, unsigned long flags)
-{
-    l4re_ds_t ds = l4re_util_cap_alloc();
-
-    return l4re_ma_alloc_align_srv(account, (long)size, ds, flags, 0) < 0 ? L4_INVALID_CAP : ds;
-}
 
 static l4re_ds_t snapshot(l4_cap_idx_t account, l4re_ds_t source, unsigned long flags)
 {
@@ -37,62 +23,14 @@ static l4re_ds_t snapshot(l4_cap_idx_t account, l4re_ds_t source, unsigned long 
     return l4re_ma_snapshot_srv(account, source, ds, flags) < 0 ? L4_INVALID_CAP : ds;
 }
 
-static l4_cap_idx_t new_account(l4_umword_t pages)
-{
-    l4_cap_idx_t account = l4re_util_cap_alloc();
-    l4_utcb_t *u = l4_utcb();
-    l4_msgtag_t tag = l4_factory_create_start_u(L4RE_PROTO_MEM_ALLOC, account, u);
-
-    l4_factory_create_add_uint_u(pages * L4_PAGESIZE, &tag, u);
-    return l4_error(l4_factory_create_commit_u(l4re_env_get_cap("anon"), tag, u)) < 0
-               ? L4_INVALID_CAP : account;
-}
-
-static void end_account(l4_cap_idx_t account)
-{
-    l4_utcb()->msg.mr[0] = L4RE_MA_RELEASE_OP;
-    l4_ipc_call(account, l4_utcb(), l4_msgtag(L4RE_PROTO_MEM_ALLOC, 1, 0, 0), L4_IPC_NEVER);
-    l4re_util_cap_free(account);
-}
-
-static volatile char *attach(l4re_ds_t ds, unsigned long size, l4re_rm_flags_t rights)
-{
-    void *at = NULL;
-
-    return l4re_rm_attach(&at, size, L4RE_RM_F_SEARCH_ADDR | rights, ds, 0, L4_SUPERPAGESHIFT) < 0
-               ? NULL : at;
-}
-
-static void end(l4re_ds_t ds, volatile char *at)
-{
-    if (at)
-        l4re_rm_detach((void *)at);
-    l4re_util_cap_free_um(ds);
-}
-
-static l4_umword_t stat(l4_cap_idx_t gate, unsigned op, unsigned word)
-{
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    return l4re_stats_get(gate, op, 0, words, L4RE_DS_STATS_NUM) < 0 ? ~0UL : words[word];
-}
-
 static l4_umword_t frames(l4_cap_idx_t gate)
 {
-    return stat(gate, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES);
+    return ds_stat(gate, L4RE_STATS_GET_OP, L4RE_DS_STATS_FRAMES);
 }
 
 static l4_umword_t used(l4_cap_idx_t gate)
 {
-    return stat(gate, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED) / L4_PAGESIZE;
-}
-
-static l4_umword_t faults(void)
-{
-    l4_umword_t words[L4RE_RM_STATS_NUM];
-
-    l4re_stats_get(l4re_env()->rm, L4RE_STATS_GET_OP, 0, words, L4RE_RM_STATS_NUM);
-    return words[L4RE_RM_STATS_FAULTS];
+    return ds_stat(gate, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED) / L4_PAGESIZE;
 }
 
 static l4_umword_t write_pages(volatile char *at, unsigned n, char value)
@@ -129,7 +67,7 @@ static void reading_costs_no_frame(void)
     tap_ok(pages_are(at + L4_PAGESIZE, PAGES - 1, 0), "the others are zero still");
     tap_eq(frames(ds), 1, "and still cost nothing");
     l4re_rm_detach((void *)other);
-    end(ds, at);
+    end_ds(ds, at);
 }
 
 /* ---------------------------------------------------------------- map-ahead */
@@ -144,13 +82,13 @@ static void ahead_in_sequence(void)
     tap_eq(write_pages(at, MANY, 's'), 4 + (MANY - 16) / 16, "touched in sequence, few faults");
     tap_ok(pages_are(at, MANY, 's'), "and every page is its own");
     tap_eq(frames(ds), MANY, "no frame more than pages");
-    end(ds, at);
+    end_ds(ds, at);
     ds = new_ds(mine, MANY * L4_PAGESIZE, L4RE_MA_AHEAD(16));
     at = attach(ds, MANY * L4_PAGESIZE, L4RE_RM_F_RW);
     for (unsigned i = 0; i < 32; i++)
         at[(MANY - 16 - i * 16) * L4_PAGESIZE] = 'r';
     tap_eq(frames(ds), 32, "touched out of sequence, one page at a time");
-    end(ds, at);
+    end_ds(ds, at);
 }
 
 /* ---------------------------------------------------------------- reserved, overcommitted */
@@ -162,7 +100,8 @@ static void promises(void)
     volatile char *at = attach(ds, SIZE, L4RE_RM_F_RW);
 
     tap_eq(used(ds), PAGES + 1, "a reserved dataspace pays at once, for its index too");
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_RESERVE), PAGES + 1, "all of it in reserve");
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_RESERVE), PAGES + 1,
+           "all of it in reserve");
     second = new_ds(large, SIZE, L4RE_MA_RESERVED);
     tap_ok(second == L4_INVALID_CAP, "what cannot be paid cannot be reserved");
     third = new_ds(large, SIZE, 0);
@@ -170,12 +109,12 @@ static void promises(void)
     tap_eq(write_pages(at, PAGES, 'p'), PAGES, "the reserve is there when it is needed");
     tap_eq(used(ds), PAGES + 1, "and nothing more is paid");
     tap_eq(l4re_ds_clear(ds, 0, SIZE), 0, "cleared, pages go back");
-    tap_eq(stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_RESERVE), PAGES + 1, "to the reserve");
-    end(third, NULL);
-    end(ds, at);
+    tap_eq(ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_RESERVE), PAGES + 1, "to the reserve");
+    end_ds(third, NULL);
+    end_ds(ds, at);
     ds = new_ds(small, SIZE, L4RE_MA_RESERVED);
     tap_ok(ds != L4_INVALID_CAP, "an account may reserve to its last page");
-    end(ds, NULL);
+    end_ds(ds, NULL);
     end_account(small);
     end_account(large);
 }
@@ -198,10 +137,10 @@ static void running_dry(void)
         at += L4_PAGESIZE;
     tap_ok(at < OTHER, "who promised himself nothing runs dry");
     tap_eq(l4re_ds_allocate(all, 0, size), 0, "and who reserved has all of it");
-    end(all, NULL);
+    end_ds(all, NULL);
     tap_eq(l4re_ds_map(other, at, L4RE_DS_F_RW, window, window, window + L4_PAGESIZE), 0,
            "when that is over, the other goes on");
-    end(other, NULL);
+    end_ds(other, NULL);
     end_account(greedy);
 }
 
@@ -227,12 +166,12 @@ static void snapshots_share(void)
     tap_eq(at[L4_PAGESIZE], 'a', "and does not show in the original");
     tap_eq(frames(mine), before + 2, "one more");
     tap_ok(frames(ds) <= PAGES && frames(copy) <= PAGES, "nobody pays for more than its size");
-    end(ds, at);
+    end_ds(ds, at);
     tap_eq(frames(mine), PAGES, "the original ends: its pages are the snapshot's");
     before = frames(mine);
     tap_eq(write_pages(c, PAGES, 'd'), PAGES - 1, "whose writes take faults");
     tap_eq(frames(mine), before, "but no frames");
-    end(copy, c);
+    end_ds(copy, c);
 }
 
 /* A tree: each node snapshots its parent, writes one page; ended in an order of its own. */
@@ -255,7 +194,7 @@ static void trees(void)
     for (unsigned n = 0; n < NODES; n++) {
         unsigned gone = n * 7 % NODES;
 
-        end(node[gone], at[gone]);
+        end_ds(node[gone], at[gone]);
         at[gone] = NULL;
         for (unsigned i = 0; i < NODES; i++)
             for (unsigned p = 0, a = i; at[i] && p < PAGES; p++, a = i) {
@@ -283,8 +222,8 @@ static void copies_are_lazy(void)
     tap_ok(c[3 * L4_PAGESIZE] == 0 && pages_are(c + 4 * L4_PAGESIZE, 8, 'l'), "it is a copy");
     at[L4_PAGESIZE] = 'm';
     tap_ok(c[4 * L4_PAGESIZE] == 'l', "that keeps what it has");
-    end(ds, at);
-    end(copy, c);
+    end_ds(ds, at);
+    end_ds(copy, c);
 }
 
 /* Of another manager's dataspace: copied now, and paid. */
@@ -307,7 +246,7 @@ static void snapshots_of_files(void)
     tap_ok(at[0] != c[0], "and can be written");
     l4re_rm_detach((void *)at);
     l4re_util_cap_free_um(file);
-    end(copy, c);
+    end_ds(copy, c);
     tap_ok(snapshot(mine, l4re_env()->rm, 0) == L4_INVALID_CAP, "of what is no dataspace: none");
     tap_ok(snapshot(mine, L4_INVALID_CAP, 0) == L4_INVALID_CAP, "of nothing: none");
 }
@@ -322,20 +261,20 @@ static void heirs(void)
 
     write_pages(at, PAGES, 'h');
     lost = snapshot(poor, ds, 0);
-    end(ds, at);
+    end_ds(ds, at);
     tap_eq(used(poor), 2, "what is left behind is paid as far as the quota goes");
     tap_eq(l4re_ds_map(lost, (PAGES - 1) * L4_PAGESIZE, L4RE_DS_F_R, window, window,
                        window + L4_PAGESIZE), -L4_ENOMEM, "a page that nobody can pay is lost");
-    end(lost, NULL);
+    end_ds(lost, NULL);
     ds = new_ds(mine, SIZE, 0);
     at = attach(ds, SIZE, L4RE_RM_F_RW);
     write_pages(at, PAGES, 'k');
     kept = snapshot(rich, ds, L4RE_MA_RESERVED);
-    end(ds, at);
+    end_ds(ds, at);
     c = attach(kept, SIZE, L4RE_RM_F_RW);
     tap_ok(pages_are(c, PAGES, 'k'), "who reserved keeps all of them");
     tap_eq(used(kept), PAGES + 1, "for what was paid at the beginning");
-    end(kept, c);
+    end_ds(kept, c);
     end_account(poor);
     end_account(rich);
 }

@@ -1,37 +1,17 @@
 /*
  * starter/main.c - programs that start later: whenever somebody with the capability says so
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
 #include <l4/re/c/starter.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/env.h>
 #include <l4/re/protocols.h>
-#include <l4/sys/debugger.h>
-#include <l4/sys/err.h>
 #include <l4/sys/ipc.h>
 #include <l4/util/util.h>
 
 #include <string.h>
 
 static l4_cap_idx_t starter;
-
-static l4_umword_t kernel_memory(void)
-{
-    l4_umword_t counters[L4_DBG_CNT_NUM] = {0};
-
-    l4_dbg_counters(l4re_env_get_cap("debugger"), L4_INVALID_CAP, counters);
-    return counters[L4_DBG_CNT_KMEM_USED];
-}
-
-static l4_umword_t sigma0_free(void)
-{
-    l4_umword_t words[5] = {0};
-
-    l4re_stats_get(l4re_env_get_cap("sigma0"), L4RE_STATS_GET_OP, 0, words, 5);
-    return words[1];
-}
 
 static long raw(unsigned label, l4_umword_t op, l4_umword_t length, unsigned words)
 {
@@ -81,15 +61,13 @@ static void failures(void)
     static const char *const names[] = {"greedy", "no_file", "tiny_kmem"};
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        l4_umword_t kernel, frames;
+        struct balance before;
         int status;
 
         tap_eq(l4re_starter_start(starter, names[i]), -L4_ENOMEM, names[i]);
-        kernel = kernel_memory();
-        frames = sigma0_free();
+        before = balance_look();
         tap_eq(l4re_starter_start(starter, names[i]), -L4_ENOMEM, "it fails again");
-        tap_eq((long)kernel_memory(), (long)kernel, "no kernel memory is lost");
-        tap_eq((long)sigma0_free(), (long)frames, "no frame is lost");
+        tap_ok(balance_same(before, balance_look()), "no memory is lost");
         tap_eq(l4re_starter_state(starter, names[i], &status), L4RE_STARTER_IDLE, "it is idle");
     }
 }
