@@ -7,6 +7,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-    random_run(bytes, n);
+    random_run("libFuzzer", bytes, n);
     return 0;
 }

@@ -1,5 +1,6 @@
 # random.mk - random sequences of operations beside a model (tests/random/model.h)
-random-host = random_host.c ../../tests/random/model.c ../../kernel/mapdb_spec.c $(kernel-on-host)
+random-host = random_host.c $(addprefix ../../tests/random/,model.c objects.c cost.c tell.c) \
+    ../../kernel/mapdb_spec.c $(kernel-on-host)
 random-cflags = $(kernel-on-host-cflags) -Itests -include tests/random/model.h
 
 host-y += test_random

@@ -2,7 +2,8 @@
  * random_host.c - sequences of operations performed by the kernel on the host
  *
  * The calls are those behind the system calls: map_run() and unmap_run() with the flexpages that a
- * program would name, object_die() and the reaper for what is destroyed.
+ * program would name, the invocations of factories and semaphores, object_die() and the reaper for
+ * tasks that are destroyed.
  */
 #include "random_host.h"
 
@@ -14,23 +15,24 @@
 #include <common/fpage.h>
 
 #include "io.h"
+#include "irq.h"
 #include "map_memory.h"
-#include "random/model.h"
 
-enum { FIRST_SLOT = 509 /* on two pages of the table */, FACTORY_SLOT = 700, FIRST_PORT = 512 };
-enum { CHECK_EVERY = 64, POOL = 4 << 20 };
+enum { FIRST_SLOT = 504 /* on two pages of the table */, COMMON_SLOT = 700, FIRST_PORT = 512 };
+enum { CHECK_EVERY = 64, POOL = 4 << 20, TASK_QUOTA = 512 << 10 };
 #define FRAMES (1UL << 30)
 
-uint64_t random_operations, random_effects[10];
+uint64_t random_operations, random_effects[MODEL_KINDS_END], random_errors;
 
 static struct model model;
 static struct task *task[MODEL_TASKS];
-static struct factory *objects_factory;
-static struct object *object[MODEL_OBJECTS + 1];
+static struct factory *quota[MODEL_TASKS], *rest[MODEL_TASKS], *common;
+static struct object *object[MODEL_OBJECTS];
 static struct thread *thread;
-static const uint8_t *sequence;
+static const char *origin;
+static struct model_op *op; /* the sequence so far */
 static size_t position;
-static long expected, result;
+static struct model_result expected, result;
 
 #define EXPECT(expr)                                                                              \
     do {                                                                                          \
@@ -40,35 +42,30 @@ static long expected, result;
 
 static void fail(const char *what, int line)
 {
-    static const char *const names[] = {"map", "unmap", "touch", "cap map", "cap unmap",
-                                        "cap new", "cap delete", "io map", "io unmap", "kill"};
-
-    for (size_t i = 0; i <= position; i++) {
-        struct model_op o = model_decode(sequence + i * MODEL_BYTES);
-
-        printf("# %zu: %s%s %u:%u -> %u:%u count %u order %u rights %u%s\n", i, names[o.kind],
-               o.grant ? " (grant)" : "", o.from, o.src, o.to, o.dst, o.count, o.order, o.rights,
-               o.self ? " self" : "");
-    }
-    for (unsigned i = 0; i < MODEL_TASKS * MODEL_UNITS; i++) {
+    for (size_t i = 0; i <= position; i++)
+        model_tell(i, &op[i]);
+    for (unsigned i = 0; i < SPEC_ALL; i++) {
         const struct spec_page *p = &model.memory.page[i];
 
         if (p->used)
             printf("#   %u:%u frame %u rights %u level %u entry %u from %d known %u %u\n",
-                   i / MODEL_UNITS, i % MODEL_UNITS, p->frame, p->rights, p->level, p->entry,
+                   i / SPEC_PAGES, i % SPEC_PAGES, p->frame, p->rights, p->level, p->entry,
                    p->parent, p->own, p->inherited);
     }
-    printf("# expected %ld, result %ld\n", expected, result);
-    printf("# tests/host/random_host.c:%d: %s\n", line, what);
+    printf("# expected error %ld mapped %u status %u object %u\n", expected.error,
+           expected.mapped, expected.status, expected.object);
+    printf("# seen     error %ld mapped %u status %u object %u\n", result.error, result.mapped,
+           result.status, result.object);
+    printf("# %s, step %zu\n# tests/host/random_host.c:%d: %s\n", origin, position, line, what);
     fflush(stdout);
     abort();
 }
 
 /* ---- where things are ---- */
 
-static uint64_t address(unsigned t, unsigned unit)
+static uint64_t address(unsigned t, unsigned page)
 {
-    return FRAMES + ((uint64_t)t << 39) + (uint64_t)model_offset(unit) * L4_PAGESIZE;
+    return FRAMES + ((uint64_t)t << 39) + (uint64_t)page * L4_PAGESIZE;
 }
 
 static uint64_t slot_index(unsigned slot)
@@ -76,126 +73,213 @@ static uint64_t slot_index(unsigned slot)
     return (uint64_t)(FIRST_SLOT + slot) << L4_CAP_SHIFT;
 }
 
-static unsigned port_of(unsigned unit)
+static l4_fpage_t flexpage(const struct model_op *o, unsigned t, unsigned first)
 {
-    return FIRST_PORT + model_offset(unit);
+    if (model_is_memory(o->kind))
+        return fpage_mem(address(t, model_page(first)), o->order, o->rights);
+    if (model_is_port(o->kind))
+        return fpage_make(L4_FPAGE_IO, (uint64_t)(FIRST_PORT + model_port(first)) << 12, o->order,
+                          o->rights);
+    return fpage_make(L4_FPAGE_OBJ, slot_index(first), o->order, o->rights);
+}
+
+static uint64_t hot_spot(const struct model_op *o)
+{
+    return flexpage(o, o->to, o->dst).raw & ~0xfffUL;
 }
 
 /* ---- operations ---- */
 
-static long run_map(const struct model_op *o, l4_fpage_t fp, uint64_t dst)
+static void run_map(const struct model_op *o)
 {
+    unsigned all = o->kind == MODEL_IO_MAP ? L4_WHOLE_IOADDRESS_SPACE : L4_WHOLE_ADDRESS_SPACE;
+    bool window = o->send && o->window;
     struct map_request r;
     int err;
 
-    map_request_init(&r, task[o->from], task[o->to], dst | (o->grant ? L4_MAP_ITEM_GRANT : 0),
-                     fp.raw, 0,
-                     o->kind == MODEL_IO_MAP ? L4_WHOLE_IOADDRESS_SPACE : L4_WHOLE_ADDRESS_SPACE);
+    map_request_init(&r, task[o->from], task[o->to],
+                     hot_spot(o) | (o->grant ? L4_MAP_ITEM_GRANT : 0),
+                     flexpage(o, o->from, o->src).raw, window ? hot_spot(o) : 0,
+                     window ? o->order : all);
     while ((err = map_run(&r)) == MAP_PREEMPTED)
         ;
-    EXPECT(err == 0);
-    return (long)r.mapped;
+    result.error = err;
+    result.mapped = (unsigned)r.mapped;
 }
 
-static long run_unmap(const struct model_op *o, l4_fpage_t fp, uint64_t mask)
+static void run_unmap(const struct model_op *o, uint64_t mask)
 {
-    struct unmap_request u = {.task = task[o->to], .fp = fp, .mask = mask};
-    int err;
+    struct unmap_request u = {
+        .task = task[o->to], .fp = flexpage(o, o->to, o->dst), .mask = mask};
 
-    while ((err = unmap_run(&u)) == MAP_PREEMPTED)
+    if (mask == L4_FP_DELETE_OBJ)
+        u.fp.raw &= ~(uint64_t)L4_FPAGE_RIGHTS_MASK;
+    while ((result.error = unmap_run(&u)) == MAP_PREEMPTED)
         ;
-    EXPECT(err == 0);
-    return u.status;
+    result.status = u.status;
 }
 
-static long touch(const struct model_op *o)
+static void touch(const struct model_op *o)
 {
     unsigned level;
-    pte_t *e = ptab_find(&task[o->to]->space, address(o->to, o->dst), &level);
+    pte_t *e = ptab_find(&task[o->by]->space, address(o->by, model_page(o->dst)), &level);
     bool write = o->rights & 1;
 
     if (!e || (write && !(*e & PTE_W)))
-        return 0;
+        return;
     *e |= PTE_A | (write ? PTE_D : 0);
-    return 1;
+    result.mapped = 1;
 }
 
-static long cap_new(const struct model_op *o)
+/* A call of a kernel object by a task, as if a thread of that task made it. */
+static long invoke(unsigned by, struct object *obj, unsigned rights, l4_utcb_t *u, l4_msgtag_t tag)
 {
-    uint64_t slot = FIRST_SLOT + o->dst;
-    struct cap *c = cap_slot(task[o->to], slot << L4_CAP_SHIFT);
-    struct gate *g;
-    long id;
+    const l4_utcb_t words = *u;
+    struct invocation iv = {
+        .self = thread, .obj = obj, .rights = rights, .tag = tag, .utcb = u};
+    long r;
 
-    if (c && c->node)
-        return 0;
-    g = gate_create(&objects_factory->obj, 0, NULL);
-    if (!g)
-        return -L4_ENOMEM;
-    EXPECT(cap_enter_root(task[o->to], slot, &g->obj, 15) == 0);
-    for (id = 1; id < MODEL_OBJECTS && object[id]; id++)
-        ;
-    EXPECT(!object[id]);
-    object[id] = &g->obj;
-    return id;
+    thread->task = task[by];
+    while ((r = object_ops[obj->type]->invoke(&iv)) == INVOKE_AGAIN) {
+        cpu0.resched = false;
+        *u = words;
+    }
+    thread->task = NULL;
+    return r;
 }
 
-static long kill(const struct model_op *o)
+static struct cap *cap_at(unsigned t, unsigned slot)
 {
-    if (!o->to)
-        return 0;
-    machine_destroy(&task[o->to]->obj);
-    task[o->to] = machine_task(&root_factory.obj);
-    EXPECT(task[o->to]);
-    return 0;
+    struct cap *c = cap_slot(task[t], slot_index(slot));
+
+    return c && c->ref ? c : NULL;
 }
 
-static long perform(const struct model_op *o)
+static void create(const struct model_op *o)
 {
-    uint64_t mask = o->self ? L4_FP_ALL_SPACES : L4_FP_OTHER_SPACES;
-    unsigned page, order;
-    long status = 0;
+    static const long protocols[MODEL_TYPES] = {
+        [MODEL_GATE] = L4_PROTO_NONE,           [MODEL_IRQ] = L4_PROTO_IRQ_SENDER,
+        [MODEL_SEMAPHORE] = L4_PROTO_SEMAPHORE, [MODEL_THREAD] = L4_PROTO_THREAD,
+        [MODEL_FACTORY] = L4_PROTO_FACTORY,     [MODEL_TASK] = L4_PROTO_TASK};
+    static l4_utcb_t u;
+    struct object *factory = &common->obj;
 
+    if (o->factory != MODEL_SLOTS) {
+        EXPECT(cap_at(o->by, o->factory));
+        factory = cap_object(cap_at(o->by, o->factory));
+    }
+    u.msg.mr[0] = (uint64_t)protocols[o->type];
+    u.msg.mr[1] = 8UL << 16 | L4_VARG_TYPE_UMWORD;
+    u.msg.mr[2] = o->limit;
+    u.buf.bdr = 0;
+    u.buf.br[0] = slot_index(o->dst) | L4_RCV_ITEM_SINGLE_CAP;
+    result.error = invoke(o->by, factory, 15, &u, msgtag(L4_PROTO_FACTORY, 3, 0, 0));
+    if (result.error)
+        return;
+    EXPECT(cap_at(o->by, o->dst) && expected.object && !object[expected.object]);
+    object[expected.object] = cap_object(cap_at(o->by, o->dst));
+    result.object = expected.object;
+}
+
+/* (A thread that would wait, and so get a timeout, there is not.) */
+static void use(const struct model_op *o)
+{
+    const struct cap *c = cap_at(o->to, o->dst);
+    static l4_utcb_t u;
+
+    if (!c || cap_object(c)->type != OBJ_SEMAPHORE)
+        return;
+    u.msg.mr[0] = L4_SEMAPHORE_DOWN_OP;
+    if (expected.error == MODEL_TIMEOUT && !irq_of(cap_object(c))->count)
+        result.error = MODEL_TIMEOUT;
+    else if (o->rights & 1)
+        result.error = invoke(o->by, cap_object(c), c->ref & CAP_RIGHTS, &u,
+                              msgtag(L4_PROTO_IRQ, 0, 0, 0));
+    else
+        result.error = invoke(o->by, cap_object(c), c->ref & CAP_RIGHTS, &u,
+                              msgtag(L4_PROTO_SEMAPHORE, 1, 0, 0));
+}
+
+/* Every task holds the common factory, which keeps a page of slots in use. */
+static void task_begin(unsigned t)
+{
+    EXPECT((task[t] = machine_task(&quota[t]->obj)) != NULL);
+    if (t == 0)
+        EXPECT(cap_enter_root(task[0], COMMON_SLOT, &common->obj, 15) == 0);
+    else
+        machine_pass(task[0], COMMON_SLOT, task[t], COMMON_SLOT, 15);
+}
+
+static void kill(unsigned t)
+{
+    if (!t)
+        return;
+    machine_destroy(&task[t]->obj);
+    task_begin(t);
+}
+
+/* What a task has too much is taken by a factory. */
+static void squeeze(void)
+{
+    for (unsigned t = 0; t < MODEL_TASKS; t++) {
+        struct quota *q = &quota[t]->quota;
+        bool wanted = model.room[t] != MODEL_PLENTY;
+
+        if (wanted && !rest[t])
+            rest[t] = machine_factory(&quota[t]->obj,
+                                      q->limit - q->used - sizeof(struct factory) -
+                                          (uint64_t)model.room[t] * sizeof(struct mapping));
+        if (!wanted && rest[t]) {
+            machine_destroy(&rest[t]->obj);
+            rest[t] = NULL;
+        }
+    }
+}
+
+static void perform(const struct model_op *o)
+{
+    result = (struct model_result){0};
     cpu0.resched = false;
+    squeeze();
     switch (o->kind) {
     case MODEL_MAP:
-        return run_map(o, fpage_mem(address(o->from, o->src), o->order, o->rights),
-                       address(o->to, o->dst));
-    case MODEL_UNMAP:
-        for (unsigned n = 0; model_flexpage(o, n, &page, &order); n++)
-            status |= run_unmap(o, fpage_mem(address(o->to, o->dst) + page * 4096UL, order,
-                                             o->rights), mask);
-        return status;
-    case MODEL_TOUCH:
-        return touch(o);
     case MODEL_CAP_MAP:
-        return run_map(o, fpage_make(L4_FPAGE_OBJ, slot_index(o->src), 0, o->rights),
-                       slot_index(o->dst));
-    case MODEL_CAP_UNMAP:
-        return run_unmap(o, fpage_make(L4_FPAGE_OBJ, slot_index(o->dst), 0, o->rights), mask);
-    case MODEL_CAP_NEW:
-        return cap_new(o);
-    case MODEL_CAP_DELETE:
-        return run_unmap(o, fpage_make(L4_FPAGE_OBJ, slot_index(o->dst), 0, 0),
-                         L4_FP_DELETE_OBJ);
     case MODEL_IO_MAP:
-        return run_map(o, fpage_make(L4_FPAGE_IO, (uint64_t)port_of(o->src) << 12, 0, o->rights),
-                       (uint64_t)port_of(o->src) << 12);
+        run_map(o);
+        break;
+    case MODEL_UNMAP:
+    case MODEL_CAP_UNMAP:
     case MODEL_IO_UNMAP:
-        return run_unmap(o, fpage_make(L4_FPAGE_IO, (uint64_t)port_of(o->dst) << 12, 0,
-                                       o->rights), mask);
+        run_unmap(o, o->self ? L4_FP_ALL_SPACES : L4_FP_OTHER_SPACES);
+        break;
+    case MODEL_CAP_DELETE:
+        run_unmap(o, L4_FP_DELETE_OBJ);
+        break;
+    case MODEL_TOUCH:
+        touch(o);
+        break;
+    case MODEL_CAP_NEW:
+        create(o);
+        break;
+    case MODEL_CAP_USE:
+        use(o);
+        break;
     case MODEL_KILL:
-        return kill(o);
+        kill(o->to);
+        break;
+    default:
+        break;
     }
-    return 0;
+    while (!object_reap_all())
+        cpu0.resched = false;
 }
 
 /* ---- what every task has ---- */
 
-static void compare_memory(unsigned t, unsigned unit, uint64_t more)
+static void compare_page(unsigned t, unsigned unit, unsigned more)
 {
     const struct spec_page *p = spec_at(&model.memory, t, unit);
-    uint64_t va = address(t, unit) + more;
+    uint64_t va = address(t, model_page(unit) + more);
     unsigned level;
     const pte_t *e = ptab_find(&task[t]->space, va, &level);
 
@@ -204,39 +288,73 @@ static void compare_memory(unsigned t, unsigned unit, uint64_t more)
         return;
     EXPECT(rights_of(*e) == p->rights && level == p->entry);
     EXPECT(mapping_level(ptab_owner(e)) == p->level);
-    EXPECT(frame_at(*e, level, va) == address(0, p->frame) + more);
+    EXPECT(frame_at(*e, level, va) == address(0, model_page(p->frame) + more));
 }
 
 static void compare_slot(unsigned t, unsigned slot)
 {
-    const struct model_slot *s = &model.slot[t * MODEL_SLOTS + slot];
-    const struct cap *c = cap_slot(task[t], slot_index(slot));
-    bool used = c && c->ref;
+    const struct model_slot *s = model_slot(&model, t, slot);
+    const struct cap *c = cap_at(t, slot);
 
-    EXPECT(used == (s->object != 0));
-    if (used)
+    EXPECT(!c == !s->object);
+    if (c)
         EXPECT(cap_object(c) == object[s->object] && (c->ref & CAP_RIGHTS) == s->rights);
+}
+
+static void compare_quota(const struct factory *f, const struct model_object *o)
+{
+    EXPECT(f->quota.used == o->used && f->quota.limit == o->limit);
+}
+
+static void compare_objects(void)
+{
+    for (unsigned id = 1; id < MODEL_OBJECTS; id++) {
+        const struct model_object *o = &model.object[id];
+
+        EXPECT(!o->type || object[id]);
+        if (o->type == MODEL_FACTORY)
+            compare_quota(factory_of(object[id]), o);
+        else if (o->type == MODEL_SEMAPHORE)
+            EXPECT(irq_of(object[id])->count == o->count);
+        else if (!o->type)
+            object[id] = NULL;
+    }
+    compare_quota(common, &model.object[0]);
+    for (unsigned t = 0; t < MODEL_TASKS; t++)
+        if (rest[t])
+            EXPECT(quota[t]->quota.limit - quota[t]->quota.used ==
+                   (uint64_t)model.room[t] * sizeof(struct mapping));
 }
 
 static void compare(void)
 {
-    bool alive[MODEL_OBJECTS + 1] = {false};
-
     for (unsigned t = 0; t < MODEL_TASKS; t++) {
         for (unsigned i = 0; i < MODEL_UNITS; i++)
-            compare_memory(t, i, 0);
-        for (unsigned i = MODEL_REST; i < MODEL_UNITS; i += SPEC_SUPER)
-            compare_memory(t, i, random_operations % 510 * 4096);
-        for (unsigned i = 0; i < MODEL_UNITS; i++)
-            EXPECT((task[t]->io && !io_denied(task[t]->io, port_of(i))) ==
+            compare_page(t, i, (unsigned)(random_operations % model_pages(i)));
+        for (unsigned i = 0; i < MODEL_PORTS; i++)
+            EXPECT((task[t]->io && !io_denied(task[t]->io, FIRST_PORT + model_port(i))) ==
                    model_has_port(&model, t, i));
         for (unsigned i = 0; i < MODEL_SLOTS; i++)
             compare_slot(t, i);
     }
-    for (unsigned i = 0; i < MODEL_CAPS; i++)
-        alive[model.slot[i].object] = true;
-    for (unsigned id = 1; id <= MODEL_OBJECTS; id++)
-        object[id] = alive[id] ? object[id] : NULL;
+    compare_objects();
+}
+
+/* The processor sets the bits of what the task looks at. */
+static void look(unsigned t, const struct model_look *l)
+{
+    uint8_t could[MODEL_UNITS];
+
+    model_look(&model, t, l, could);
+    for (unsigned i = 0; i < MODEL_UNITS; i++) {
+        unsigned level;
+        uint64_t va = address(t, model_page(i) + model_look_page(l, i));
+        pte_t *e = could[i] ? ptab_find(&task[t]->space, va, &level) : NULL;
+
+        EXPECT(!e == !could[i]);
+        if (e)
+            *e |= PTE_A | ((could[i] & SPEC_W) ? PTE_D : 0);
+    }
 }
 
 /* ---- sequences ---- */
@@ -246,13 +364,18 @@ static void start(void)
     machine_boot(POOL, 0);
     thread = thread_create(&root_factory.obj);
     cpu0.current = thread;
-    objects_factory = machine_factory(&root_factory.obj, MODEL_OBJECTS * sizeof(struct gate));
-    for (unsigned t = 0; t < MODEL_TASKS; t++)
-        EXPECT((task[t] = machine_task(&root_factory.obj)) != NULL);
-    EXPECT(cap_enter_root(task[0], FACTORY_SLOT, &objects_factory->obj, 15) == 0); /* lives */
-    for (unsigned id = 0; id <= MODEL_OBJECTS; id++)
+    common = machine_factory(&root_factory.obj, model_common_limit());
+    for (unsigned t = 0; t < MODEL_TASKS; t++) {
+        quota[t] = machine_factory(&root_factory.obj, TASK_QUOTA);
+        quota[t]->users++; /* it outlives its task */
+        rest[t] = NULL;
+        task_begin(t);
+    }
+    for (unsigned id = 0; id < MODEL_OBJECTS; id++)
         object[id] = NULL;
     EXPECT(map_roots(task[0], FRAMES, FRAMES + (4UL << 20), L4_FPAGE_RWX, true) == 0);
+    EXPECT(map_roots(task[0], address(0, model_page(MODEL_SMALL)),
+                     address(0, model_page(MODEL_UNITS - 1) + 1), L4_FPAGE_RWX, true) == 0);
     EXPECT(io_roots(task[0]) == 0);
     model_init(&model);
     compare();
@@ -263,32 +386,44 @@ static void stop(void)
     uint64_t total, free, low;
 
     for (unsigned t = 0; t < MODEL_TASKS; t++)
+        model.room[t] = MODEL_PLENTY;
+    squeeze();
+    for (unsigned t = 0; t < MODEL_TASKS; t++) {
+        factory_user_gone(quota[t]);
         machine_destroy(&task[t]->obj);
+    }
     machine_destroy(&thread->obj);
     kmem_stats(&total, &free, &low);
     EXPECT(root_factory.quota.used == 0 && free == machine_free_at_start && check_all() == 0);
 }
 
-void random_run(const uint8_t *bytes, size_t n)
+void random_run(const char *from, const uint8_t *bytes, size_t n)
 {
-    sequence = bytes;
+    struct model_look before, after;
+
+    origin = from;
     position = 0;
+    op = malloc((n / MODEL_BYTES + 1) * sizeof(*op));
     start();
     for (; position < n / MODEL_BYTES; position++) {
-        struct model_op o = model_decode(bytes + position * MODEL_BYTES);
+        struct model_op *o = &op[position];
 
-        expected = model_apply(&model, &o);
-        result = perform(&o);
-
-        while (!object_reap_all())
-            cpu0.resched = false;
-        EXPECT(model_agrees(&model, &o, expected, result));
+        *o = model_decode(&model, bytes + position * MODEL_BYTES);
+        model_plan(&model, o, NULL, &before);
+        look(o->by, &before);
+        expected = model_apply(&model, o);
+        model_plan(&model, o, &before, &after);
+        perform(o);
+        EXPECT(model_agrees(&model, o, &expected, &result));
         compare();
+        look(o->by, &after);
         if (position % CHECK_EVERY == 0)
             EXPECT(check_all() == 0);
         random_operations++;
-        random_effects[o.kind] += expected != 0;
+        random_effects[o->kind] += expected.mapped || expected.status || expected.object;
+        random_errors += expected.error != 0;
     }
     position = position ? position - 1 : 0;
     stop();
+    free(op);
 }

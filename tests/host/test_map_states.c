@@ -20,7 +20,8 @@ static const struct map_universe universes[] = {
     {"four nodes", "quick", 4, L4_FPAGE_RW, map_rw, take_rw, none, 24560, 8988960},
     {"five nodes", "each", 5, L4_FPAGE_RW, map_rw, take_rw, none, 144200, 52777200},
     {"six nodes", "long", 6, L4_FPAGE_RW, map_rw, take_rw, none, 491791, 179995506},
-    {"four nodes, all rights", "long", 4, L4_FPAGE_RWX, map_rwx, take_rwx, none, 0, 0},
+    {"four nodes, all rights", "long", 4, L4_FPAGE_RWX, map_rwx, take_rwx, none, 183574,
+     103535736},
     {"three nodes, read and written", "long", 3, L4_FPAGE_R, map_r, take_r, touch, 160894,
      43441380},
 };

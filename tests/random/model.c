@@ -1,5 +1,5 @@
 /*
- * random/model.c - a small system as a model (see random/model.h)
+ * random/model.c - a small system as a model: decoding, memory, ports, looks (see random/model.h)
  */
 #include "model.h"
 
@@ -8,224 +8,360 @@
 void model_init(struct model *m)
 {
     *m = (struct model){0};
-    for (unsigned i = 0; i < MODEL_UNITS; i++) {
-        spec_root(&m->memory, 0, i, 2, i, SPEC_RWX);
-        spec_root(&m->ports, 0, i, 2, i, SPEC_R);
-    }
+    for (unsigned i = 0; i < MODEL_UNITS; i++)
+        spec_root(&m->memory, 0, i, i < MODEL_SMALL ? 2 : 1, i, SPEC_RWX);
+    for (unsigned i = 0; i < MODEL_PORTS; i++)
+        spec_root(&m->ports, 0, model_port_page(i), 2, i, SPEC_R);
+    model_objects_init(m);
 }
 
 /* ---- bytes ---- */
 
+static uint64_t next(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * 0x2545f4914f6cdd1dUL >> 32;
+}
+
+void model_sequence(uint64_t seed, uint64_t number, uint8_t *bytes, size_t n)
+{
+    uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15UL + number * 0xd1342543de82ef95UL;
+
+    state += !state;
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (uint8_t)next(&state);
+}
+
 /* How often each comes, of 32. */
 static const uint8_t kinds[32] = {
     MODEL_MAP, MODEL_MAP, MODEL_MAP, MODEL_MAP, MODEL_MAP, MODEL_MAP, MODEL_MAP, MODEL_MAP,
-    MODEL_UNMAP, MODEL_UNMAP, MODEL_UNMAP, MODEL_UNMAP, MODEL_TOUCH, MODEL_TOUCH, MODEL_TOUCH,
-    MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_MAP,
-    MODEL_CAP_UNMAP, MODEL_CAP_UNMAP, MODEL_CAP_NEW, MODEL_CAP_NEW, MODEL_CAP_DELETE,
-    MODEL_IO_MAP, MODEL_IO_MAP, MODEL_IO_MAP, MODEL_IO_UNMAP, MODEL_IO_UNMAP, MODEL_KILL,
+    MODEL_UNMAP, MODEL_UNMAP, MODEL_UNMAP, MODEL_UNMAP, MODEL_TOUCH,
+    MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_MAP,
+    MODEL_CAP_UNMAP, MODEL_CAP_UNMAP, MODEL_CAP_NEW, MODEL_CAP_NEW, MODEL_CAP_NEW, MODEL_CAP_NEW,
+    MODEL_CAP_DELETE, MODEL_CAP_USE, MODEL_IO_MAP, MODEL_IO_MAP, MODEL_IO_UNMAP, MODEL_IO_UNMAP,
+    MODEL_KILL, MODEL_SQUEEZE,
 };
+/* What comes instead where somebody is short: memory and ports would have to end that. */
+static const uint8_t instead[8] = {MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_MAP, MODEL_CAP_NEW,
+                                   MODEL_CAP_UNMAP, MODEL_CAP_MAP, MODEL_CAP_NEW, MODEL_CAP_DELETE};
+static const uint8_t types[8] = {MODEL_GATE, MODEL_GATE, MODEL_GATE, MODEL_IRQ, MODEL_SEMAPHORE,
+                                 MODEL_THREAD, MODEL_FACTORY, MODEL_TASK};
 
-/* Which pages: mostly single ones, then two beside each other, superpages, both superpages. */
-static void decode_size(struct model_op *o, unsigned byte)
+/* Aligned windows of `count` (a power of two) of something. */
+static void decode_window(struct model_op *o, unsigned log2, unsigned src, unsigned dst)
 {
-    static const uint8_t counts[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3, 3, 6};
-    static const uint8_t orders[7] = {0, 12, 13, 21, 0, 0, 22};
+    o->order = (uint8_t)log2;
+    o->count = (uint8_t)(1 << log2);
+    o->src = (uint8_t)(src >> log2 << log2);
+    o->dst = (uint8_t)(dst >> log2 << log2);
+}
 
-    o->count = counts[byte >> 4];
-    o->order = orders[o->count];
-    if (o->count > 1) {
-        o->src = o->count == 6 || o->src < SPEC_SUPER ? 0 : SPEC_SUPER;
-        o->dst = o->count == 6 || o->dst < SPEC_SUPER ? 0 : SPEC_SUPER;
-    } else if ((byte & 15) == 8) {
+/* Twelve units are single pages: two of each superpage, and the small ones. */
+static uint8_t single(unsigned byte)
+{
+    unsigned i = byte % 12;
+
+    return (uint8_t)(i < 4 ? i / 2 * SPEC_SUPER + i % 2 : MODEL_SMALL + i - 4);
+}
+
+/* Of superpages: a unit, the first pages of one up to a unit, one, or both. */
+static void decode_super(struct model_op *o, unsigned unit, unsigned to, unsigned shape)
+{
+    unsigned i = unit % SPEC_SUPER, base = unit - i;
+
+    if (shape < 4) {
+        o->count = 1;
+        o->order = (uint8_t)(i < 2 ? 12 : 12 + i - 1);
+        o->src = (uint8_t)unit;
+        o->dst = i < 2 ? single(to) : (uint8_t)(to % 2 * SPEC_SUPER + i);
+        return;
+    }
+    o->count = shape > 5 ? SPEC_SUPER : (uint8_t)(2 + i % 8);
+    o->order = (uint8_t)(12 + o->count - 1);
+    o->src = (uint8_t)base;
+    o->dst = to % 2 * SPEC_SUPER;
+    if (shape < 7 || !(to & 2))
+        return;
+    o->count = 2 * SPEC_SUPER;
+    o->order = 22;
+    o->src = o->dst = 0;
+}
+
+/* A unit of many pages is mapped on a part of a superpage that was mapped from the same place: the
+ * first page makes small pages of that, and only then do rights grow in place. So they would not
+ * fare as a whole. */
+static bool falls_apart(const struct model *m, const struct model_op *o)
+{
+    const struct spec_page *d = &m->memory.page[o->to * SPEC_PAGES + o->dst];
+
+    return o->count == 1 && model_pages(o->dst) > 1 && d->used && d->entry > 1 &&
+           d->parent == o->from * SPEC_PAGES + o->src;
+}
+
+/* The next unit or port from there on that the task has. */
+static unsigned next_used(const struct spec_page *page, unsigned from, unsigned end)
+{
+    for (unsigned i = 0; i < end; i++)
+        if (page[(from + i) % end].used)
+            return (from + i) % end;
+    return from;
+}
+
+static void decode_memory(const struct model *m, struct model_op *o, const uint8_t *b)
+{
+    static const uint8_t windows[8] = {0, 0, 0, 0, 1, 1, 2, 3};
+    unsigned src = b[2] % MODEL_UNITS, log2 = windows[b[4] & 7];
+    unsigned task = o->kind == MODEL_MAP ? o->from : o->kind == MODEL_UNMAP ? o->to : o->by;
+
+    if (b[0] >> 5)
+        src = next_used(&m->memory.page[task * SPEC_PAGES], src, MODEL_UNITS);
+
+    if (src < MODEL_SMALL) {
+        decode_super(o, src, b[3], b[4] & 7);
+    } else {
+        decode_window(o, log2, src - MODEL_SMALL, b[3] % 8);
+        o->order = (uint8_t)(12 + log2);
+        o->src = (uint8_t)(o->src + MODEL_SMALL);
+        o->dst = log2 ? (uint8_t)(o->dst + MODEL_SMALL) : single(b[3]);
+    }
+    if (o->kind != MODEL_MAP)
+        o->dst = o->src; /* as good as any */
+    else if (falls_apart(m, o))
+        decode_super(o, o->src - o->src % SPEC_SUPER, o->dst / SPEC_SUPER * 2, 0);
+    if (b[4] >> 3 == 31)
         o->order = 11;
-    } else if (o->kind == MODEL_MAP) {
-        o->src -= o->src % SPEC_SUPER == MODEL_REST;
-        o->dst -= o->dst % SPEC_SUPER == MODEL_REST;
+}
+
+static void decode_new(const struct model *m, struct model_op *o, const uint8_t *b)
+{
+    const struct model_slot *s = model_slot(m, o->by, o->src);
+    unsigned n = b[5] >> 4, what = types[b[5] >> 1 & 7];
+
+    o->to = o->from = o->by;
+    o->type = types[b[4] & 7];
+    o->factory = s->object && m->object[s->object].type == MODEL_FACTORY ? o->src : MODEL_SLOTS;
+    if (o->type == MODEL_FACTORY) /* room for n of something, or nearly */
+        o->limit = n % 4 * model_cost[what == MODEL_TASK && n > 4 ? MODEL_GATE : what] -
+                   (n % 4 && b[5] & 1 ? 1 : 0);
+    if (model_new_is_open(m, o)) {
+        o->kind = MODEL_CAP_UNMAP;
+        o->rights = SPEC_R;
+        o->self = true;
     }
 }
 
-struct model_op model_decode(const uint8_t b[MODEL_BYTES])
+static void decode_capabilities(const struct model *m, struct model_op *o, const uint8_t *b)
 {
-    struct model_op o = {.kind = kinds[b[0] & 31], .from = b[1] & 3, .to = b[1] >> 2 & 3,
-                         .grant = (b[1] >> 4 & 7) == 0, .self = b[1] >> 7, .count = 1,
-                         .rights = b[4] & 15};
+    static const uint8_t windows[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3};
+    bool many = o->kind == MODEL_CAP_MAP || o->kind == MODEL_CAP_UNMAP;
 
+    decode_window(o, many ? windows[b[4] & 15] : 0, b[2] % MODEL_SLOTS, b[3] % MODEL_SLOTS);
+    if (o->kind == MODEL_CAP_USE)
+        o->to = o->by;
+    if (o->kind == MODEL_CAP_NEW)
+        decode_new(m, o, b);
+}
+
+static void decode_ports(const struct model *m, struct model_op *o, const uint8_t *b)
+{
+    static const uint8_t windows[8] = {0, 0, 0, 0, 0, 1, 1, 2};
+    unsigned task = o->kind == MODEL_IO_MAP ? o->from : o->to, port = b[2] % MODEL_PORTS;
+
+    for (unsigned i = 0; i < MODEL_PORTS && !model_has_port(m, task, port); i++)
+        port = (port + 1) % MODEL_PORTS;
+    decode_window(o, windows[b[4] & 7], port, port);
+    o->rights |= b[3] % 4 ? SPEC_R | SPEC_W : 0;
+}
+
+static bool anybody_is_short(const struct model *m)
+{
+    bool any = false;
+
+    for (unsigned t = 0; t < MODEL_TASKS; t++)
+        any |= m->room[t] != MODEL_PLENTY;
+    return any;
+}
+
+static enum model_kind decode_kind(const struct model *m, const uint8_t *b)
+{
+    enum model_kind k = kinds[b[0] & 31];
+
+    if (k == MODEL_KILL && b[4] & 7)
+        k = MODEL_TOUCH;
+    if ((k == MODEL_MAP || k == MODEL_UNMAP || model_is_port(k)) && b[7] & 15 &&
+        anybody_is_short(m))
+        k = instead[b[7] >> 4 & 7];
+    return k;
+}
+
+struct model_op model_decode(const struct model *m, const uint8_t b[MODEL_BYTES])
+{
+    struct model_op o = {.kind = decode_kind(m, b), .from = b[1] & 3, .to = b[1] >> 2 & 3,
+                         .by = b[1] >> 4 & 3, .grant = b[1] >> 6 == 0, .rights = b[5] & 15,
+                         .window = b[5] >> 4 & 1, .self = b[5] >> 5 & 1, .room = b[4] & 3,
+                         .factory = MODEL_SLOTS,
+                         .look = (uint32_t)b[5] << 16 | (uint32_t)b[6] << 8 | b[7]};
+    bool map = o.kind == MODEL_MAP || o.kind == MODEL_CAP_MAP || o.kind == MODEL_IO_MAP;
+
+    if (map && b[5] >> 6 && b[0] >> 5 < 5) /* mostly one gives what he has */
+        o.from = o.by;
+    o.send = map && o.from == o.by && o.to != o.from && b[5] >> 6 & 1;
     /* What makes everything that follows do nothing is rarer than chance would have it. */
-    if (b[0] >> 5 && (o.kind == MODEL_MAP || o.kind == MODEL_CAP_MAP))
+    if (map && b[0] >> 5)
         o.rights |= SPEC_R;
     if (o.to == 0 && b[0] >> 5)
         o.self = false;
-    if (o.kind == MODEL_KILL && b[4] & 7)
-        o.kind = MODEL_TOUCH;
-    switch (o.kind) {
-    case MODEL_MAP:
-    case MODEL_UNMAP:
-    case MODEL_TOUCH:
-        o.src = b[2] % MODEL_UNITS;
-        o.dst = b[3] % MODEL_UNITS;
-        decode_size(&o, b[4]);
-        break;
-    case MODEL_IO_MAP:
-    case MODEL_IO_UNMAP:
-        o.src = o.dst = b[2] % MODEL_UNITS;
-        o.rights |= b[3] % 4 ? SPEC_R | SPEC_W : 0;
-        break;
-    default:
-        o.src = b[2] % MODEL_SLOTS;
-        o.dst = b[3] % MODEL_SLOTS;
-        break;
-    }
+    if (o.kind == MODEL_CAP_MAP && b[0] >> 6 == 3)
+        o.rights = 15;
+    if (o.kind == MODEL_MAP && b[0] >> 6 == 3)
+        o.rights |= SPEC_RWX;
+    if (model_is_memory(o.kind))
+        decode_memory(m, &o, b);
+    else if (model_is_port(o.kind))
+        decode_ports(m, &o, b);
+    else if (o.kind < MODEL_IO_MAP)
+        decode_capabilities(m, &o, b);
     return o;
 }
 
-/* ---- capabilities ---- */
-
-static bool cap_stems_from(const struct model *m, int i, int a)
-{
-    while (i != a && i != SPEC_ROOT)
-        i = m->slot[i].parent;
-    return i == a;
-}
-
-static void cap_take(struct model *m, int a, unsigned rights, bool self)
-{
-    bool hit[MODEL_CAPS];
-
-    for (int i = 0; i < MODEL_CAPS; i++)
-        hit[i] = m->slot[i].object && (self || i != a) && cap_stems_from(m, i, a);
-    for (int i = 0; i < MODEL_CAPS; i++)
-        if (hit[i] && (rights & SPEC_R))
-            m->slot[i].object = 0;
-        else if (hit[i])
-            m->slot[i].rights &= (uint8_t)~rights;
-}
-
-static long cap_map(struct model *m, int s, int d, unsigned rights, bool grant)
-{
-    struct model_slot *from = &m->slot[s], *to = &m->slot[d];
-
-    rights &= from->rights;
-    if (!from->object || !rights || (to->object && cap_stems_from(m, s, d)))
-        return 0;
-    if (to->object == from->object && to->parent == s) {
-        to->rights |= (uint8_t)rights;
-        return 1;
-    }
-    if (to->object)
-        cap_take(m, d, SPEC_R, true);
-    *to = (struct model_slot){from->object, (uint8_t)rights, (int8_t)s};
-    if (!grant)
-        return 1;
-    to->parent = from->parent;
-    from->object = 0;
-    for (int i = 0; i < MODEL_CAPS; i++)
-        if (m->slot[i].object && m->slot[i].parent == s)
-            m->slot[i].parent = (int8_t)d;
-    cap_take(m, d, ~rights & 15 & ~SPEC_R, false);
-    for (int i = 0; i < MODEL_CAPS && !(rights & SPEC_R); i++)
-        if (i != d && m->slot[i].object && cap_stems_from(m, i, d))
-            m->slot[i].rights &= (uint8_t)rights; /* without R nothing goes */
-    return 1;
-}
-
-static long cap_new(struct model *m, int d)
-{
-    uint8_t free = 0;
-
-    if (m->slot[d].object)
-        return 0;
-    for (uint8_t id = 1; id <= MODEL_OBJECTS && !free; id++) {
-        free = id;
-        for (int i = 0; i < MODEL_CAPS; i++)
-            free = m->slot[i].object == id ? 0 : free;
-    }
-    if (!free)
-        return -L4_ENOMEM;
-    m->slot[d] = (struct model_slot){free, 15, SPEC_ROOT};
-    return free;
-}
-
-static void cap_delete(struct model *m, int d)
-{
-    uint8_t object = m->slot[d].object;
-
-    for (int i = 0; i < MODEL_CAPS && (m->slot[d].rights & MODEL_DELETE_RIGHT); i++)
-        if (m->slot[i].object == object && i != d)
-            m->slot[i].object = 0;
-    if (m->slot[d].rights & MODEL_DELETE_RIGHT)
-        m->slot[d].object = 0;
-}
-
-/* ---- all ---- */
+/* ---- what operations do ---- */
 
 static void kill(struct model *m, unsigned task)
 {
-    spec_unmap(&m->memory, task, 0, MODEL_UNITS, SPEC_RWX, true);
-    spec_unmap(&m->ports, task, 0, MODEL_UNITS, SPEC_R, true);
-    for (int i = 0; i < MODEL_SLOTS; i++)
-        cap_take(m, (int)task * MODEL_SLOTS + i, SPEC_R, true);
+    spec_unmap(&m->memory, task, 0, SPEC_PAGES, SPEC_RWX, true);
+    spec_unmap(&m->ports, task, 0, SPEC_PAGES, SPEC_R, true);
+    model_objects_kill(m, task);
 }
 
-static long touch(struct model *m, const struct model_op *o)
+static unsigned touch(struct model *m, const struct model_op *o)
 {
-    unsigned rights = spec_rights(&m->memory, o->to, o->dst);
+    unsigned rights = spec_rights(&m->memory, o->by, o->dst);
     bool write = o->rights & 1;
 
     if (!rights || (write && !(rights & SPEC_W)))
         return 0;
-    spec_touch(&m->memory, o->to, o->dst, write ? SPEC_STATUS : SPEC_ACCESSED);
+    spec_touch(&m->memory, o->by, o->dst, write ? SPEC_STATUS : SPEC_ACCESSED);
     return 1;
 }
 
-long model_apply(struct model *m, const struct model_op *o)
+/* In and out, or nothing; to take either away takes both. */
+static void ports(struct model *m, const struct model_op *o, struct model_result *r)
 {
-    int s = o->from * MODEL_SLOTS + o->src, d = o->to * MODEL_SLOTS + o->dst;
+    unsigned src = model_port_page(o->src), dst = model_port_page(o->dst);
 
+    if (o->kind == MODEL_IO_UNMAP && o->rights & (SPEC_R | SPEC_W))
+        spec_unmap(&m->ports, o->to, dst, o->count, SPEC_R, o->self);
+    else if (o->kind == MODEL_IO_MAP && !(~o->rights & (SPEC_R | SPEC_W)))
+        r->mapped = spec_map(&m->ports, o->from, src, o->to, dst, o->count, SPEC_RWX, o->grant);
+}
+
+struct model_result model_apply(struct model *m, const struct model_op *o)
+{
+    struct model_result r = {0};
+
+    if (model_is_memory(o->kind) || model_is_port(o->kind) || o->kind == MODEL_KILL)
+        for (unsigned t = 0; t < MODEL_TASKS && o->kind != MODEL_TOUCH; t++)
+            m->room[t] = MODEL_PLENTY;
     switch (o->kind) {
     case MODEL_MAP:
-        return o->order < 12 ? 0 : (long)spec_map(&m->memory, o->from, o->src, o->to, o->dst,
-                                                  o->count, o->rights, o->grant);
+        if (o->order >= 12)
+            r.mapped = spec_map(&m->memory, o->from, o->src, o->to, o->dst, o->count,
+                                o->rights & SPEC_RWX, o->grant);
+        break;
     case MODEL_UNMAP:
-        return o->order < 12 ? 0 : (long)spec_unmap(&m->memory, o->to, o->dst, o->count,
-                                                    o->rights, o->self);
+        if (o->order >= 12)
+            r.status = spec_unmap(&m->memory, o->to, o->dst, o->count, o->rights & SPEC_RWX,
+                                  o->self);
+        break;
     case MODEL_TOUCH:
-        return touch(m, o);
-    case MODEL_CAP_MAP:
-        return cap_map(m, s, d, o->rights, o->grant);
-    case MODEL_CAP_UNMAP:
-        if (m->slot[d].object)
-            cap_take(m, d, o->rights, o->self);
-        return 0;
-    case MODEL_CAP_NEW:
-        return cap_new(m, d);
-    case MODEL_CAP_DELETE:
-        if (m->slot[d].object)
-            cap_delete(m, d);
-        return 0;
-    case MODEL_IO_MAP: /* in and out, or nothing */
-        if ((o->rights & (SPEC_R | SPEC_W)) != (SPEC_R | SPEC_W))
-            return 0;
-        return (long)spec_map(&m->ports, o->from, o->src, o->to, o->src, 1, SPEC_RWX, o->grant);
-    case MODEL_IO_UNMAP: /* in or out, and it goes */
-        if (o->rights & (SPEC_R | SPEC_W))
-            spec_unmap(&m->ports, o->to, o->dst, 1, SPEC_R, o->self);
-        return 0;
+        r.mapped = touch(m, o);
+        break;
+    case MODEL_IO_MAP:
+    case MODEL_IO_UNMAP:
+        ports(m, o, &r);
+        break;
     case MODEL_KILL:
         if (o->to)
             kill(m, o->to);
-        return 0;
+        break;
+    default:
+        model_objects_apply(m, o, &r);
+        break;
     }
-    return 0;
+    return r;
 }
 
-bool model_agrees(struct model *m, const struct model_op *o, long expected, long result)
+bool model_agrees(struct model *m, const struct model_op *o, const struct model_result *expected,
+                  const struct model_result *seen)
 {
-    if (o->kind == MODEL_MAP || o->kind == MODEL_IO_MAP)
-        return !expected == !result; /* a superpage may be one entry or many */
-    if (o->kind != MODEL_UNMAP)
-        return expected == result;
-    for (int i = o->dst; i < o->dst + o->count && !(o->rights & SPEC_RWX) && !o->self; i++)
-        if (spec_at(&m->memory, o->to, (unsigned)i)->level > 1)
-            spec_at(&m->memory, o->to, (unsigned)i)->own &= (uint8_t)~result;
-    return (expected & result) == expected;
+    unsigned told = expected->status & seen->status;
+    bool exact = true;
+
+    if (expected->error != seen->error || (o->kind == MODEL_CAP_NEW && !seen->error &&
+                                           expected->object != seen->object))
+        return false;
+    if (seen->mapped != MODEL_UNTOLD && !expected->mapped != !seen->mapped)
+        return false; /* a superpage may be one entry or many */
+    if (o->kind != MODEL_UNMAP || o->order < 12)
+        return true;
+    for (int i = o->dst; i < o->dst + o->count; i++) {
+        struct spec_page *p = spec_at(&m->memory, o->to, (unsigned)i);
+
+        exact &= p->level < 2;
+        if (p->level > 1 && !(o->rights & SPEC_RWX) && !o->self)
+            p->own &= (uint8_t)~seen->status;
+    }
+    return told == expected->status && (!exact || told == seen->status);
+}
+
+/* ---- looks ---- */
+
+/* Mostly at what is there, or was a moment ago: refused looks cost more, and show less. Kinds that
+ * the operation has nothing to do with are looked at now and then. */
+static bool worth(uint64_t *state, bool known, bool concerned)
+{
+    static const uint8_t of_32[2][2] = {{0, 2}, {3, 24}};
+
+    return (next(state) & 31) < of_32[concerned][known];
+}
+
+void model_plan(const struct model *m, const struct model_op *o, const struct model_look *again,
+                struct model_look *look)
+{
+    uint64_t state = 0x9e3779b97f4a7c15UL * (o->look + 2) + (again != NULL);
+    bool all = o->kind == MODEL_KILL, memory = all || model_is_memory(o->kind),
+         ports = all || model_is_port(o->kind);
+
+    *look = (struct model_look){0};
+    for (unsigned i = 0; i < MODEL_UNITS; i++) {
+        bool known = spec_rights(&m->memory, o->by, i) || (again && again->memory[i]);
+
+        look->page[i] = again ? again->page[i] : (uint8_t)next(&state);
+        if (worth(&state, known, memory))
+            look->memory[i] = (uint8_t)(1 + next(&state) % 7);
+    }
+    for (unsigned i = 0; i < MODEL_SLOTS; i++) {
+        bool known = model_slot(m, o->by, i)->object || (again && again->slots >> i & 1);
+
+        if (worth(&state, known, all || !(memory || ports)))
+            look->slots |= (uint16_t)(1 << i);
+    }
+    for (unsigned i = 0; i < MODEL_PORTS; i++) {
+        bool known = model_has_port(m, o->by, i) || (again && again->ports >> i & 1);
+
+        if (worth(&state, known, ports))
+            look->ports |= (uint8_t)(1 << i);
+    }
+}
+
+void model_look(struct model *m, unsigned task, const struct model_look *look,
+                uint8_t could[MODEL_UNITS])
+{
+    for (unsigned i = 0; i < MODEL_UNITS; i++) {
+        could[i] = look->memory[i] & (uint8_t)spec_rights(&m->memory, task, i);
+        if (could[i])
+            spec_touch(&m->memory, task, i, could[i] & SPEC_W ? SPEC_STATUS : SPEC_ACCESSED);
+    }
 }
