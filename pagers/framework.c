@@ -211,7 +211,8 @@ static long stats_account(struct account *a, const struct request *r, l4_utcb_t 
 /* -------------------------------------------------------------------- the dataspace gate */
 
 /* What ds_map() and ds_info() are not for. */
-static long dataspace_op(struct dataspace *ds, const struct request *r)
+static long dataspace_op(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb,
+                         l4_msgtag_t *reply)
 {
     static const unsigned char words_needed[] = {
         [L4RE_DS_MAP_OP] = DS_MAP_WORDS,
@@ -233,7 +234,7 @@ static long dataspace_op(struct dataspace *ds, const struct request *r)
     case L4RE_DS_CLEAR_OP:
         return ds_clear(ds, r);
     case L4RE_DS_COPY_IN_OP:
-        return ds_copy_in(ds, r);
+        return ds_copy_in(ds, r, utcb, reply);
     case L4RE_DS_ALLOCATE_OP:
         return ds_allocate(ds, r);
     default:
@@ -250,7 +251,7 @@ static __attribute__((noinline)) long dataspace_request(struct dataspace *ds, l4
     request_read(&r, rights, tag, utcb);
     switch (l4_msgtag_label(tag)) {
     case L4RE_PROTO_DATASPACE:
-        return dataspace_op(ds, &r);
+        return dataspace_op(ds, &r, utcb, reply);
     case L4RE_PROTO_STATS:
         return stats_ds(ds, &r, utcb, reply);
     default:
@@ -312,9 +313,6 @@ static long create_dataspace(struct account *a, const struct request *r, l4_utcb
 static long account_op(struct account *a, const struct request *r, l4_utcb_t *utcb,
                        l4_msgtag_t *reply)
 {
-    struct dataspace *ds;
-    long err;
-
     switch (request_op(r)) {
     case L4RE_MA_RELEASE_OP:
         if (!(r->rights & L4_CAP_FPAGE_W))
@@ -324,9 +322,7 @@ static long account_op(struct account *a, const struct request *r, l4_utcb_t *ut
     case L4RE_MA_SNAPSHOT_OP:
         if (l4_msgtag_words(r->tag) < 2)
             return -L4_EMSGTOOSHORT;
-        if ((err = account_snapshot(a, r, &ds)) == 0)
-            answer_gate(utcb, ds->gate, manager->gate_rights, reply);
-        return err;
+        return account_snapshot(a, r, utcb, reply);
     default:
         return -L4_ENOSYS;
     }

@@ -7,7 +7,7 @@
  *     its way to a freed structure.
  * O3  Structures are never given back as pages: they are reused.
  */
-#include "objects.h"
+#include "copier.h"
 
 #include <abi/errors.h>
 #include <l4/re/c/parent.h>
@@ -214,6 +214,7 @@ void dataspace_release(struct dataspace *ds)
 {
     struct dataspace **link = &dataspaces;
 
+    copies_end(ds, NULL);
     gate_delete(ds->gate);
     if (manager->release)
         manager->release(ds);
@@ -230,6 +231,7 @@ void account_release(struct account *a)
 {
     struct account **link = &accounts;
 
+    copies_end(NULL, a);
     for (struct dataspace *ds = dataspaces, *next; ds; ds = next) {
         next = ds->next;
         if (ds->account == a)

@@ -64,6 +64,7 @@ long dataspace_dispatch(struct l4_server_object *self, l4_umword_t rights, l4_ms
 /* A capability that comes with a message (the source of a copy) lands here. */
 extern l4_cap_idx_t received_cap;
 
-long ds_copy_in(struct dataspace *ds, const struct request *r);
+long ds_copy_in(struct dataspace *ds, const struct request *r, l4_utcb_t *utcb, l4_msgtag_t *reply);
 /* A new dataspace of the account, with the contents of the one that came with the message. */
-long account_snapshot(struct account *a, const struct request *r, struct dataspace **out);
+long account_snapshot(struct account *a, const struct request *r, l4_utcb_t *utcb,
+                      l4_msgtag_t *reply);

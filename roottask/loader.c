@@ -253,7 +253,8 @@ static void segment_region(const struct build *b, unsigned i, l4_cap_idx_t file)
           "no dataspace for data");
     if (s->file_size)
         check(b, service_copy_in(ds, s->start - first, task_cap(b->task, SLOT_FILE),
-                                 s->file_offset, s->file_size),
+                                 s->file_offset, s->file_size,
+                                 task_cap(b->task, SLOT_STACK)), /* it has no stack yet */
               "cannot copy data from the file");
     region(b, name, first, size, s->rights,
            dataspace_give(b, SLOT_DATA + i, L4_CAP_FPAGE_RWS), 0);

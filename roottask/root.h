@@ -78,8 +78,9 @@ long memory_give(l4_cap_idx_t account, l4_cap_idx_t task, l4_addr_t to, l4_umwor
 long service_account_create(l4_cap_idx_t manager, l4_umword_t quota, l4_cap_idx_t target);
 long service_account_release(l4_cap_idx_t account);
 long service_dataspace_create(l4_cap_idx_t account, l4_umword_t size, l4_cap_idx_t target);
+/* `slot` is free: it holds a capability while the copy runs. */
 long service_copy_in(l4_cap_idx_t to, l4_umword_t to_offset, l4_cap_idx_t from,
-                     l4_umword_t from_offset, l4_umword_t size);
+                     l4_umword_t from_offset, l4_umword_t size, l4_cap_idx_t slot);
 long service_open(l4_cap_idx_t manager, const char *name, l4_cap_idx_t target);
 
 /* ---- tasks; tasks.c ---- */

@@ -7,6 +7,7 @@
 #include "root.h"
 
 #include <abi/protocols.h>
+#include <l4/re/c/dataspace.h>
 #include <l4/re/c/namespace.h>
 #include <l4/sys/factory.h>
 #include <l4/sys/ipc.h>
@@ -44,7 +45,7 @@ long service_dataspace_create(l4_cap_idx_t account, l4_umword_t size, l4_cap_idx
 }
 
 long service_copy_in(l4_cap_idx_t to, l4_umword_t to_offset, l4_cap_idx_t from,
-                     l4_umword_t from_offset, l4_umword_t size)
+                     l4_umword_t from_offset, l4_umword_t size, l4_cap_idx_t slot)
 {
     l4_utcb_t *u = l4_utcb();
 
@@ -53,7 +54,7 @@ long service_copy_in(l4_cap_idx_t to, l4_umword_t to_offset, l4_cap_idx_t from,
     u->msg.mr[2] = from_offset;
     u->msg.mr[3] = size;
     __l4_add_obj_item(&u->msg, 4, from);
-    return l4_error(l4_ipc_call(to, u, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 1, 0), L4_IPC_NEVER));
+    return l4re_copy_call(to, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 1, 0), slot, u);
 }
 
 long service_open(l4_cap_idx_t manager, const char *name, l4_cap_idx_t target)

@@ -6,6 +6,7 @@
  */
 #include <l4/re/c/dataspace.h>
 
+#include <l4/re/c/util/cap_alloc.h>
 #include <l4/sys/ipc.h>
 #include <l4/sys/utcb.h>
 
@@ -130,14 +131,20 @@ int l4re_ds_copy_in(l4re_ds_t ds, l4re_ds_offset_t dst_offs, l4re_ds_t src,
                     l4re_ds_offset_t src_offs, l4re_ds_size_t size)
 {
     l4_utcb_t *utcb = l4_utcb();
+    l4_cap_idx_t slot = l4re_util_cap_alloc();
+    long err;
 
+    if (l4_is_invalid_cap(slot))
+        return -L4_ENOMEM;
     utcb->msg.mr[0] = L4RE_DS_COPY_IN_OP;
     utcb->msg.mr[1] = dst_offs;
     utcb->msg.mr[2] = src_offs;
     utcb->msg.mr[3] = size;
     utcb->msg.mr[4] = L4_ITEM_MAP;
     utcb->msg.mr[5] = l4_obj_fpage(src, 0, L4_CAP_FPAGE_RWS).raw;
-    return l4_error_u(ds_call(ds, utcb, 4, 1), utcb);
+    err = l4re_copy_call(ds, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 1, 0), slot, utcb);
+    l4re_util_cap_free(slot);
+    return (int)err;
 }
 
 int l4re_ds_info(l4re_ds_t ds, l4re_ds_stats_t *stats)

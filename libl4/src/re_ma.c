@@ -26,21 +26,12 @@ long l4re_ma_snapshot_srv(l4_cap_idx_t srv, l4re_ds_t source, l4re_ds_t const me
                           unsigned long flags)
 {
     l4_utcb_t *utcb = l4_utcb();
-    l4_umword_t bdr = utcb->buf.bdr, br[2] = {utcb->buf.br[0], utcb->buf.br[1]};
-    l4_msgtag_t tag;
 
     utcb->msg.mr[0] = L4RE_MA_SNAPSHOT_OP;
     utcb->msg.mr[1] = flags;
     utcb->msg.mr[2] = L4_ITEM_MAP;
     utcb->msg.mr[3] = l4_obj_fpage(source, 0, L4_CAP_FPAGE_RWS).raw;
-    utcb->buf.bdr = 0;
-    utcb->buf.br[0] = (mem & L4_CAP_MASK) | L4_RCV_ITEM_SINGLE_CAP;
-    utcb->buf.br[1] = 0;
-    tag = l4_ipc_call(srv, utcb, l4_msgtag(L4RE_PROTO_MEM_ALLOC, 2, 1, 0), L4_IPC_NEVER);
-    utcb->buf.bdr = bdr;
-    utcb->buf.br[0] = br[0];
-    utcb->buf.br[1] = br[1];
-    return l4_error_u(tag, utcb);
+    return l4re_copy_call(srv, l4_msgtag(L4RE_PROTO_MEM_ALLOC, 2, 1, 0), mem, utcb);
 }
 
 long l4re_ma_free_srv(l4_cap_idx_t srv, l4re_ds_t const mem)

@@ -14,12 +14,16 @@
  * go; the hot spot (here always the offset itself) says which part is meant when manager's flexpage
  * and window differ in size. Out of range: -L4_ERANGE; writing without the right: map -L4_EPERM,
  * clear and copy_in -L4_EACCESS.
+ *
+ * A copy from another manager's dataspace takes a second message: the first is answered with
+ * -L4_EAGAIN and a gate, and the copy is done when that is called (l4re_copy_call() does both).
  */
 #pragma once
 
 #include <abi/protocols.h>
 
 #include <l4/sys/types.h>
+#include <l4/sys/utcb.h>
 
 typedef l4_cap_idx_t l4re_ds_t;
 typedef l4_uint64_t l4re_ds_size_t;
@@ -63,3 +67,12 @@ L4_CV l4re_ds_size_t l4re_ds_size(l4re_ds_t ds) L4_NOTHROW;
 L4_CV l4re_ds_flags_t l4re_ds_flags(l4re_ds_t ds) L4_NOTHROW;
 
 L4_CV int l4re_ds_info(l4re_ds_t ds, l4re_ds_stats_t *stats) L4_NOTHROW;
+
+/*
+ * Quire's own: send a message that asks for a copy (`tag`; its words are in the UTCB already), and
+ * call the gate that comes with -L4_EAGAIN. `slot` is for that gate; afterwards it has the
+ * capability that the last answer brought, if any. 0 or the error; -L4_EBUSY: too many copies are
+ * under way, of this account or of all.
+ */
+L4_CV long l4re_copy_call(l4_cap_idx_t server, l4_msgtag_t tag, l4_cap_idx_t slot,
+                          l4_utcb_t *utcb) L4_NOTHROW;

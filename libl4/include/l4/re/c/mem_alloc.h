@@ -37,8 +37,9 @@ L4_CV L4_INLINE long l4re_ma_alloc(long size, l4re_ds_t const mem, unsigned long
 /*
  * Quire's own: a dataspace `mem` with the size and the contents that `source` has now; writing to
  * one does not show in the other. The pages are shared until one of them is written to if `source`
- * has the same manager as `srv`, and copied now if not. flags: enum l4re_ma_flags. 0; -L4_ENOMEM;
- * -L4_EMSGMISSARG: no source; or the error of the source.
+ * has the same manager as `srv`, and copied before this returns if not. flags: enum l4re_ma_flags.
+ * 0; -L4_ENOMEM; -L4_EMSGMISSARG: no source; -L4_EBUSY: too many copies from other managers are
+ * under way; or the error of the source.
  */
 L4_CV long l4re_ma_snapshot_srv(l4_cap_idx_t srv, l4re_ds_t source, l4re_ds_t const mem,
                                 unsigned long flags) L4_NOTHROW;
