@@ -334,11 +334,9 @@ static int key_set(struct parser *p, enum key key, const char *value)
     case KEY_RESTART:
         return number(p, "restart", value, SCRIPT_RESTARTS_MAX,
                       " is not a number between 1 and 1000000", &t->restarts);
-    case KEY_DEADLINE:
+    default: /* KEY_DEADLINE */
         return number(p, "deadline", value, SCRIPT_DEADLINE_MAX,
                       " is not a number of milliseconds between 1 and 60000", &t->deadline);
-    default:
-        return fail(p, "unknown key", value);
     }
 }
 
@@ -459,7 +457,7 @@ static int statement_name(struct parser *p)
 static unsigned rom_find(const struct script *s)
 {
     for (unsigned i = 0; i < s->count; i++)
-        if (s->tasks[i].kind == SCRIPT_MANAGER && s->tasks[i].modules)
+        if (s->tasks[i].modules)
             return i;
     return s->count;
 }

@@ -36,7 +36,7 @@ static bool room(const struct ram *r, const struct account *parent)
 {
     if (r->account_count >= RAM_ACCOUNTS_MAX)
         return false;
-    for (const struct account *a = parent; a && a != r->root; a = a->parent)
+    for (const struct account *a = parent; a != r->root; a = a->parent)
         if (a->below >= RAM_BELOW_MAX)
             return false;
     return true;

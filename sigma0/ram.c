@@ -25,12 +25,6 @@ static l4_umword_t frame_of(l4_addr_t a)
     return a >> L4_PAGESHIFT;
 }
 
-static bool aligned(l4_addr_t start, unsigned order)
-{
-    return order >= L4_PAGESHIFT && order <= RAM_ORDER_MAX && !(start & ((1UL << order) - 1)) &&
-           start < L4_USER_END;
-}
-
 /* Is all of [start, end) inside the owner array? */
 static bool covered(const struct ram *r, l4_addr_t start, l4_addr_t end)
 {
@@ -198,7 +192,7 @@ int ram_claim(struct ram *r, struct account *a, l4_addr_t start, unsigned order)
     l4_addr_t end = start + (1UL << order);
     l4_umword_t missing, dirty;
 
-    if (!aligned(start, order))
+    if (start & ((1UL << order) - 1) || start >= L4_USER_END)
         return -L4_EINVAL;
     if (!covered(r, start, end) || !claimable(r, a, start, end, &missing, &dirty) ||
         missing > account_left(a) || missing + dirty > RAM_DIRECT_MAX)
@@ -212,7 +206,7 @@ int ram_alloc(struct ram *r, struct account *a, unsigned order, l4_addr_t *start
 {
     int64_t frame;
 
-    if (order < L4_PAGESHIFT || order > RAM_ORDER_MAX)
+    if (order < L4_PAGESHIFT)
         return -L4_EINVAL;
     if (1UL << order > RAM_DIRECT_MAX || 1UL << order > account_left(a))
         return -L4_ENOMEM;
@@ -297,8 +291,6 @@ int ram_clean(struct ram *r, const struct account *a, l4_addr_t start, l4_addr_t
 {
     bool all = *at <= start;
 
-    if (!covered(r, start, end))
-        return -L4_EPERM;
     for (*at = all ? start : *at;; all = true, *at = start) {
         for (; *at < end; *at += L4_PAGESIZE) {
             l4_uint16_t *owner = &r->owner[frame_of(*at)];
@@ -338,8 +330,6 @@ bool ram_next(const struct ram *r, const struct account *a, l4_addr_t *start, l4
 
 int ram_free(struct ram *r, struct account *a, l4_addr_t start, l4_addr_t end)
 {
-    if ((start | end) & (L4_PAGESIZE - 1) || start >= end)
-        return -L4_EINVAL;
     if (!ram_owns(r, a, start, end))
         return -L4_EPERM;
     for (l4_addr_t at = start; at < end;) {

@@ -140,12 +140,12 @@ static inline l4_umword_t account_left(const struct account *a)
 }
 
 /*
- * This flexpage of RAM; pages that the account has already are kept as they are. All or nothing,
- * cleared at once: at most RAM_DIRECT_MAX of it may be new. -L4_ENOMEM: somebody else's, no RAM, or
- * above the quota.
+ * This flexpage of RAM (L4_PAGESHIFT <= order <= RAM_ORDER_MAX); pages that the account has already
+ * are kept as they are. All or nothing, cleared at once: at most RAM_DIRECT_MAX of it may be new.
+ * -L4_EINVAL: misaligned; -L4_ENOMEM: somebody else's, no RAM, or above the quota.
  */
 int ram_claim(struct ram *r, struct account *a, l4_addr_t start, unsigned order);
-/* Any block, cleared. -L4_ENOMEM: none, or above the quota. */
+/* Any block, cleared. -L4_EINVAL: less than a page; -L4_ENOMEM: none, or above the quota. */
 int ram_alloc(struct ram *r, struct account *a, unsigned order, l4_addr_t *start);
 
 struct ram_wish {
@@ -162,8 +162,9 @@ struct ram_wish {
 int ram_take(struct ram *r, struct account *a, const struct ram_wish *w, struct ram_block *blocks,
              unsigned *count);
 /*
- * Clear what is not clear in [start, end), from *at on: at most *budget bytes, which it reduces. 1:
- * all of it is clear; 0: go on at *at. -L4_EPERM: not all of it is the account's.
+ * Clear what is not clear in [start, end), all of it below the end of memory, from *at on: at most
+ * *budget bytes, which it reduces. 1: all of it is clear; 0: go on at *at. -L4_EPERM: not all of it
+ * is the account's.
  */
 int ram_clean(struct ram *r, const struct account *a, l4_addr_t start, l4_addr_t end,
               l4_addr_t *at, l4_umword_t *budget);
@@ -173,8 +174,8 @@ bool ram_owns(const struct ram *r, const struct account *a, l4_addr_t start, l4_
  * where to go on, or the end of memory. */
 bool ram_next(const struct ram *r, const struct account *a, l4_addr_t *start, l4_umword_t *size);
 /*
- * Take pages back from their account and from everybody who got them from there. -L4_EINVAL
- * misaligned, -L4_EPERM not all of it is the account's (dedicated memory never is).
+ * Take whole pages back from their account and from everybody who got them from there. -L4_EPERM:
+ * not all of [start, end) is the account's (dedicated memory never is).
  */
 int ram_free(struct ram *r, struct account *a, l4_addr_t start, l4_addr_t end);
 /* The largest order of which a block can start at `at` and end at or before `end`. */

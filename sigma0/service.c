@@ -27,7 +27,7 @@ static l4_umword_t pages(l4_umword_t size)
 static long more(struct answer *a, l4_umword_t how_far)
 {
     a->mr[0] = how_far;
-    a->words = a->words ? a->words : 1;
+    a->words = 1;
     return SIGMA0_RAM_MORE;
 }
 
@@ -82,16 +82,14 @@ static long query(const struct account *c, struct answer *a)
 
 static long release(struct ram *r, struct account *c, struct answer *a)
 {
-    l4_umword_t number = c->number;
-    struct account *left;
+    unsigned slot = account_slot(c);
 
     if (c == r->root)
         return -L4_EPERM;
     if (!c->ending)
         account_end(r, c);
-    account_end_step(r);
-    left = account_find(r, number & 0xffff);
-    return left && left->number == number ? more(a, left->frames << L4_PAGESHIFT) : 0;
+    account_end_step(r); /* which may free the record */
+    return account_find(r, slot) ? more(a, c->frames << L4_PAGESHIFT) : 0;
 }
 
 /* ---- TAKE ---- */

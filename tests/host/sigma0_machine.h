@@ -29,6 +29,8 @@ static l4_umword_t cleared_most, notified[POOL_SLOTS_MAX], slots_dropped;
 static l4_umword_t cleared; /* by the running request */
 static jmp_buf on_bug;
 static const char *bug;
+static unsigned dumps;
+static bool no_gate;
 static l4_uint64_t now;
 
 void ram_bug(const char *what)
@@ -71,13 +73,14 @@ void ram_slot_clear(unsigned slot)
 
 int request_gate(unsigned slot)
 {
-    gone[slot] = false;
-    return 0;
+    gone[slot] = no_gate;
+    return no_gate ? -L4_ENOMEM : 0;
 }
 
 void request_dump(const struct service *s)
 {
     (void)s;
+    dumps++;
 }
 
 /* RAM in [first, end) frames of each piece; the last piece has end 0. */
@@ -94,6 +97,7 @@ __attribute__((unused)) static void machine_start(l4_umword_t frames, const l4_u
     meta = realloc(meta, buddy_meta_size(frames));
     service = (struct service){.kip = 0x3000};
     memset(gone, 0, sizeof(gone));
+    no_gate = false;
     memset(notified, 0, sizeof(notified));
     bug = NULL;
     now = 1;

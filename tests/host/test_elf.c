@@ -84,6 +84,24 @@ static void accepts_what_the_linker_writes(void)
     assert(elf_end_page(&image.segments[1]) == 0x403000);
 }
 
+/* Pages of the file do only for what is never written and lies in the file as in memory. */
+static void otherwise_a_segment_is_copied(void)
+{
+    struct elf_segment s = {.start = 0x401000, .mem_size = 0x800, .file_size = 0x800,
+                            .file_offset = 0x3000, .rights = L4_FPAGE_RX};
+
+    assert(elf_in_place(&s));
+    s.file_size = 0x7ff; /* the rest is zero */
+    assert(!elf_in_place(&s));
+    s.file_size = s.mem_size;
+    s.file_offset = 0x3010; /* another place in its page */
+    assert(!elf_in_place(&s));
+    s.start = 0x401010;
+    assert(elf_in_place(&s));
+    s.rights = L4_FPAGE_RW;
+    assert(!elf_in_place(&s));
+}
+
 static void refused(const char *reason)
 {
     int err = check_sized(SIZE);
@@ -214,6 +232,7 @@ static void corruption_at_random(void)
 int main(void)
 {
     accepts_what_the_linker_writes();
+    otherwise_a_segment_is_copied();
     every_refusal();
     cut_anywhere_it_is_refused_without_reading_on();
     corruption_at_random();

@@ -142,10 +142,42 @@ TEST(without_a_reserve_the_recursion_has_no_end)
     CHECK(service.ram.free_frames > FRAMES / 2); /* and that with most of the memory free */
 }
 
+/* Without memory: no record, or a record and no slot for it, which goes back. */
+TEST(accounts_without_memory_are_refused_and_leave_nothing)
+{
+    struct ram *r = &service.ram;
+    l4_umword_t spare;
+
+    for (unsigned records = 0; records < 2; records++) {
+        machine_start(FRAMES, pieces);
+        receive_slot = RCV_SLOT;
+        CHECK(!setjmp(on_bug));
+        memory_steal(0, false);
+        while (r->pool.spare[POOL_SLOT])
+            CHECK(pool_slot_take(r, r->root));
+        while (!records && r->pool.spare[POOL_ACCOUNT])
+            CHECK(pool_take(r, POOL_ACCOUNT));
+        spare = r->pool.spare[POOL_ACCOUNT] + r->pool.spare[POOL_BLOCK];
+        CHECK(!account(RAM_ROOT, 0) && answer.label == -L4_ENOMEM);
+        CHECK(r->pool.spare[POOL_ACCOUNT] + r->pool.spare[POOL_BLOCK] == spare);
+        CHECK(service.ram.account_count == 1);
+    }
+    /* Nor is there a record for a device, and slots have a last one. */
+    while (r->pool.spare[POOL_DEVICE])
+        CHECK(pool_take(r, POOL_DEVICE));
+    CHECK(ram_claim_device(r, r->root, 0xe0000000UL, 12) == -L4_ENOMEM);
+    machine_start(FRAMES, pieces);
+    while (pool_slot_take(r, r->root))
+        ;
+    CHECK(r->pool.nodes == POOL_NODES_MAX && r->pool.spare[POOL_SLOT] == 0);
+}
+
 #define WITH(X)                                                                                    \
     X(at_every_point_of_exhaustion_two_more_requests_are_possible)                                 \
     X(four_thousand_accounts_nest_nothing_and_leave_nothing)
-#define WITHOUT(X) X(without_a_reserve_the_recursion_has_no_end)
+#define WITHOUT(X)                                                                                 \
+    X(accounts_without_memory_are_refused_and_leave_nothing)                                       \
+    X(without_a_reserve_the_recursion_has_no_end)
 
 static void test_leaks(void)
 {

@@ -121,6 +121,7 @@ static const struct {
     {"program starter file=a quota=1M", "name 'starter' belongs to the system"},
     {"manager a main", "word 'main' is neither key=value nor known here"},
     {"manager a -- x", "word '--' is neither key=value nor known here"},
+    {"program a \"--\" x", "word '--' is neither key=value nor known here"},
     {"program a fast", "word 'fast' is neither key=value nor known here"},
     {"program a restart=3", "a program has no key 'restart'"},
     {"program a keep", "word 'keep' is neither key=value nor known here"},
