@@ -103,6 +103,7 @@ EXTRA = {
     "lookup_1_map": "lookup_1000_map as the only child",
     "unmap_child_one_task": "unmap_child, all children in one task",
     "unmap_child_n_tasks": "unmap_child, each child in a task of its own",
+    "fault_cow_read": "fault_cow on a page that the same client has read before",
     "fault_2_fresh_median": "fault_2_fresh when memory is at hand",
     "latency_map_100000": "latest wake-up seen of an important thread, 100,000 pages being mapped",
     "latency_unmap_100000": "the same while they are unmapped",

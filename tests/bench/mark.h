@@ -34,6 +34,7 @@
     X(fault_2_fresh)                                                                               \
     X(fault_2_refault)                                                                             \
     X(fault_cow)                                                                                   \
+    X(fault_cow_read)                                                                              \
     X(touch_ahead)                                                                                 \
     X(rm_attach)                                                                                   \
     X(rm_detach)

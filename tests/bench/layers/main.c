@@ -136,16 +136,17 @@ static void regions(void)
     bench_row("rm_detach", bench_median(other_sample, COUNT));
 }
 
-/* Pages that a snapshot shares are written to: the median of such faults. */
+/* Pages that a snapshot shares are written to, some of which have been read there: the medians of
+ * such faults. */
 static void copies(void)
 {
-    enum { FIRST = 64, PASSES = 9 };
-    unsigned long size = (FIRST + COUNT + PASSES) * L4_PAGESIZE;
+    enum { FIRST = 64, PASSES = 9, PAGES = FIRST + 2 * (COUNT + PASSES) };
+    unsigned long size = PAGES * L4_PAGESIZE;
     l4re_ds_t ds = dataspace(size, 0), snapshot = l4re_util_cap_alloc();
     volatile char *at = attach(ds, size, L4_SUPERPAGESHIFT), *copy, *page;
     long err;
 
-    for (unsigned i = 0; i < FIRST + COUNT + PASSES; i++)
+    for (unsigned i = 0; i < PAGES; i++)
         touch(at + i * L4_PAGESIZE);
     err = l4re_ma_snapshot(ds, snapshot, 0);
     if (err < 0)
@@ -157,6 +158,12 @@ static void copies(void)
         sample[i] = touch(page);
     bench_row("fault_cow", bench_median(sample, COUNT));
     MARKED(REGION_fault_cow, PASSES, *page = 1, page += L4_PAGESIZE);
+    for (unsigned i = 0; i < COUNT + PASSES; i++)
+        (void)page[i * L4_PAGESIZE];
+    for (unsigned i = 0; i < COUNT; i++, page += L4_PAGESIZE)
+        sample[i] = touch(page);
+    bench_row("fault_cow_read", bench_median(sample, COUNT));
+    MARKED(REGION_fault_cow_read, PASSES, *page = 1, page += L4_PAGESIZE);
     release(copy);
     release(at);
 }
