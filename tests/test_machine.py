@@ -58,6 +58,12 @@ def test_a_hang_is_a_timeout_that_says_where_the_processor_was(fake):
     assert "hello" in r.reason and "fake.S" in r.reason
 
 
+def test_a_hang_may_be_ended_by_the_guests_own_clock(fake):
+    r = fake(HANG, limit=2, timeout=600.0)
+    assert (r.kind, r.exit_status) == ("limit", 111)
+    assert "guest's clock" in r.reason and "fake.S" in r.reason
+
+
 def test_silence_is_reported_as_silence(fake):
     r = fake(HANG, text="", timeout=3.0)
     assert r.kind == "timeout"

@@ -9,6 +9,7 @@ V3  A file is handed to the guest under its base name, whatever its path looks l
     kind     how it is recognised                                 exit status of run.py
     exit     isa-debug-exit value 0x10 + status                   the status, 0..100
     panic    isa-debug-exit value 0x7f                            112
+    limit    the watchdog: Options.limit is used up               111
     reset    the machine stopped without one: triple fault        113
     timeout  the host's patience ended; the machine is examined   124
     qemu     QEMU did not start, crashed, or a file is missing    125
@@ -31,7 +32,7 @@ import time
 REPO = pathlib.Path(__file__).resolve().parent.parent
 DEFAULT_CPU = "qemu64,+smep,+smap,+fsgsbase,+umip,+pdpe1gb,+rdtscp"
 DEFAULT_MEM = "512M"
-EXIT_STATUS = {"panic": 112, "reset": 113, "timeout": 124, "qemu": 125}
+EXIT_STATUS = {"limit": 111, "panic": 112, "reset": 113, "timeout": 124, "qemu": 125}
 OVMF_FILES = ("/usr/share/ovmf/OVMF.fd", "/usr/share/qemu/OVMF.fd",
               "/usr/share/OVMF/OVMF.fd")
 SERVERS = ("rm.elf", "anon.elf", "rom.elf")
@@ -58,6 +59,8 @@ class Options:
     mode: str = "kernel"             # kernel (multiboot 1), iso (BIOS), uefi
     icount: bool = True              # deterministic: one instruction is one tick
     timeout: float | None = 120.0    # seconds on the host; None: for ever
+    limit: int | None = None         # seconds on the guest's clock, 2, 4 ... 30: with icount that
+    #                                  is so many times 10^9 instructions, on every host
     interactive: bool = False        # our standard input is the guest's serial line
     gdb: bool = False
     debug: str | None = None         # file for QEMU's log of interrupts and exceptions
@@ -278,6 +281,8 @@ def qemu_command(opts, mods, tmp, qmp_fd):
             cmd += ["-bios", firmware]
     if opts.gdb:
         cmd += ["-s", "-S"]
+    if opts.limit:
+        cmd += ["-S", "-device", "ib700", "-action", "watchdog=pause"]
     return cmd + list(opts.qemu_args) + cover_arguments(opts)
 
 
@@ -302,12 +307,15 @@ class Monitor:
         self.sock, self.peer = socket.socketpair()
         self.sock.settimeout(5)
         self.tail = b""
-        self.stopped = None  # reason of the SHUTDOWN event
+        self.stopped = None  # reason of the SHUTDOWN event, or "limit"
         self.answers = []
 
-    def started(self):
+    def started(self, limit):
         self.peer.close()
         self.send("qmp_capabilities")
+        if limit:  # port and value of the watchdog ib700: so long, counted on the guest's clock
+            self.ask(f"o /b 0x443 {15 - limit // 2}")
+            self.send("cont")
 
     def send(self, command, **arguments):
         self.sock.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
@@ -323,6 +331,8 @@ class Monitor:
         for m in messages:
             if m.get("event") == "SHUTDOWN":
                 self.stopped = m["data"]["reason"]
+            elif m.get("event") == "WATCHDOG":
+                self.stopped = "limit"
         return messages if data else None
 
     def look(self, commands):
@@ -430,6 +440,8 @@ def examine(monitor, symbols):
 
 def verdict(code, log, stopped, cpu_log):
     """(kind, status, reason) from QEMU's exit code, or from why the machine stopped."""
+    if stopped == "limit":
+        return "limit", None, "no end within the limit on the guest's clock"
     if stopped:
         if "Triple fault" in cpu_log:
             return "reset", None, "the machine reset (triple fault)"
@@ -452,7 +464,7 @@ def start(opts, mods, tmp, monitor):
             stderr=errors, stdin=None if opts.interactive else subprocess.DEVNULL,
             pass_fds=[monitor.peer.fileno()])
     try:
-        monitor.started()
+        monitor.started(opts.limit)
     except OSError:  # QEMU refused its arguments and is gone; its exit code tells
         pass
     return proc
