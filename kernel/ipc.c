@@ -293,7 +293,6 @@ static void send_to_gate(struct ipc *ipc, struct gate *g, unsigned rights)
     } else {
         self->state = THREAD_SEND;
         self->partner = NULL;
-        self->send_op = ipc->op;
         list_add(&g->waiting, &self->link);
         if (ipc->timeouts >> 16)
             timeout_set(self, (uint16_t)(ipc->timeouts >> 16));

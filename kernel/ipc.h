@@ -51,7 +51,8 @@ void ipc_invoked(struct invocation *iv, long r);
 int msg_items_now(struct thread *from, struct thread *to);
 /* msg.c: words and items from one thread to another; act (one of both) does the work. */
 void msg_transfer(struct thread *from, struct thread *to, struct thread *act);
-/* The partner of an unfinished transfer is gone. */
-void msg_abort(struct thread *gone);
+/* One of the two of an unfinished transfer is gone, and the other is told. Returns the error for
+ * the one, if it is still there to be told. */
+unsigned msg_abort(struct thread *gone);
 /* A sender leaves a gate's queue: its message, or its fault, is sent again when it runs. */
 void fault_or_call_again(struct thread *t);

@@ -250,14 +250,12 @@ void msg_transfer(struct thread *from, struct thread *to, struct thread *act)
     transfer_items(act);
 }
 
-SELDOM void msg_abort(struct thread *gone)
+SELDOM unsigned msg_abort(struct thread *gone)
 {
     struct thread *other = gone->partner;
     bool gone_sends;
 
-    if (gone->state != THREAD_XFER && !gone->xfer_active)
-        return;
-    kassert(other);
+    kassert(other && (gone->state == THREAD_XFER || gone->xfer_active));
     gone_sends = gone->xfer_active ? !gone->xfer_receiving : other->xfer_receiving;
     walk_abandon(gone->xfer_active ? gone : other);
     gone->xfer_active = false;
@@ -266,4 +264,5 @@ SELDOM void msg_abort(struct thread *gone)
     gone->cont = NULL;
     other->cont = NULL;
     ipc_fail(other, gone_sends ? L4_IPC_REABORTED : L4_IPC_SEABORTED);
+    return gone_sends ? L4_IPC_SEABORTED : L4_IPC_REABORTED;
 }

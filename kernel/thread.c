@@ -95,8 +95,7 @@ void thread_abort_ipc(struct thread *t, unsigned send_error)
         ipc_fail(t, send_error | 1);
         break;
     case THREAD_XFER:
-        msg_abort(t);
-        ipc_fail(t, L4_IPC_SEABORTED);
+        ipc_fail(t, msg_abort(t));
         break;
     default:
         break;
@@ -236,8 +235,7 @@ static void cancel(struct thread *t)
         return;
     walk_abandon(t);
     if (t->xfer_active) {
-        msg_abort(t);
-        ipc_fail(t, L4_IPC_SEABORTED);
+        ipc_fail(t, msg_abort(t));
     } else if (t->state == THREAD_READY && t->message != MESSAGE_UTCB) {
         t->message = MESSAGE_UTCB; /* a fault that is still to be sent: no longer */
         t->cont = NULL;
