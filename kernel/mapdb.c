@@ -173,12 +173,6 @@ kref_t *mapdb_list_in_parts(struct mapping *parent, unsigned level, uint64_t pag
     return &((struct part *)kptr(table_of(part)))[page & (MAPPING_PARTS - 1)].child;
 }
 
-void mapdb_list_trim(struct mapping *parent, kref_t *list)
-{
-    if (list != &parent->child)
-        parts_free(kmem_desc(list), page_of(list));
-}
-
 /* The first part of a table that is in use; remembers it. */
 static struct part *first_part(struct part *table)
 {
@@ -369,9 +363,7 @@ SELDOM void mapdb_walks_leave(struct mapping *c)
         if (w->root == c || w->from == c) {
             w->root = w->at = NULL;
             mapwalk_unregister(w);
-        } else if (w->at == c && w->from) {
-            w->at = mapping_parent(c);
-        } else if (w->at == c) {
+        } else if (w->at == c) { /* of a climb it is not: what it began at went before (M5) */
             w->up = true;
             mapwalk_move(w);
         }

@@ -147,7 +147,7 @@ kref_t *mapdb_list_in_parts(struct mapping *parent, unsigned level, uint64_t pag
  * The head of the list of parent's children of `level` (<= parent's) at `page` (offset from the
  * parent's start in 4 KiB pages, only looked at when level < parent's). q: the quota of who holds
  * the parent, charged if a table of parts has to be made. NULL: exhausted, nothing changed.
- * Follow with mapdb_link, or with mapdb_list_trim when something else fails.
+ * Follow with mapdb_link.
  */
 static inline kref_t *mapdb_list(struct mapping *parent, unsigned level, uint64_t page,
                                  struct quota *q)
@@ -157,7 +157,6 @@ static inline kref_t *mapdb_list(struct mapping *parent, unsigned level, uint64_
     return mapdb_list_in_parts(parent, level, page, q);
 }
 
-void mapdb_list_trim(struct mapping *parent, kref_t *list);
 /* The first child in a list in a table of parts. */
 void mapdb_parts_use(kref_t *list);
 
@@ -199,14 +198,6 @@ static inline void mapdb_leave(struct mapping *m)
         if (mapping_level(m) != mapping_level(mapping_ptr(m->parent)))
             mapdb_parts_unuse(prev);
     }
-}
-
-/* Take m out of its list; it keeps its children. */
-static inline void mapdb_unlink(struct mapping *m)
-{
-    mapdb_leave(m);
-    m->prev = 0;
-    m->parent = 0;
 }
 
 /* Some smaller child of m (in its table of parts); m has one. */

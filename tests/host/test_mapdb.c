@@ -8,6 +8,7 @@
 #include "mapdb.h"
 
 #include "test.h"
+#include "trees.h"
 
 enum { NODES = 1500, QUOTAS = 4, PENDING = 6 };
 
@@ -64,11 +65,6 @@ static int id_of(const struct mapping *m)
     return (int)m->entry - 1;
 }
 
-static uint64_t pages(unsigned level)
-{
-    return 1UL << 9 * (level - 1);
-}
-
 /* Is a (or was it) the mapping that x was made from, directly or not? */
 static bool descends(int x, int a)
 {
@@ -85,7 +81,7 @@ static bool in_part(const struct revoke *v, int x)
 
     if (v->form != 'c')
         return true;
-    if (node[x].page < first || node[x].page >= first + pages(v->level))
+    if (node[x].page < first || node[x].page >= first + mapping_pages(v->level))
         return false;
     for (; x != v->root; x = node[x].origin)
         if (node[x].level > v->level)
@@ -243,7 +239,7 @@ static struct revoke revoke_of(char form, int root)
         v.form = 'b';
     if (v.form == 'c') {
         v.level = 1 + (unsigned)random_below(node[root].level - 1);
-        v.page = random_below(3) * pages(v.level);
+        v.page = random_below(3) * mapping_pages(v.level);
     }
     return v;
 }
@@ -274,7 +270,7 @@ static void random_add(void)
             level = node[origin].level;
         page = node[origin].page;
         for (unsigned l = level; l < node[origin].level; l++)
-            page += random_below(3) * pages(l);
+            page += random_below(3) * mapping_pages(l);
     }
     add(origin, level, page, (unsigned)random_below(QUOTAS));
 }
@@ -362,18 +358,16 @@ TEST(every_allocation_may_fail)
 }
 
 /*
- * Small and complete: all trees of a root and `left` further mappings, each made from any earlier
- * one, of its size or smaller, in part 0 or 1; each mapping revoked in each form, interrupted
- * after each number of steps by a complete revoke of each other one.
+ * Small and complete: each mapping of each tree revoked in each form, interrupted after each
+ * number of steps by a complete revoke of each other one.
  */
 static uint64_t trees, runs;
-static struct { int origin; unsigned level; uint64_t page; } plan[8];
 
 static void build(int n)
 {
     nodes = 0;
     for (int i = 0; i < n; i++)
-        CHECK(add(plan[i].origin, plan[i].level, plan[i].page, (unsigned)i % QUOTAS) == i);
+        CHECK(add(plan[i].origin, plan[i].level, plan[i].first, (unsigned)i % QUOTAS) == i);
 }
 
 static struct revoke numbered_revoke(int number)
@@ -384,7 +378,7 @@ static struct revoke numbered_revoke(int number)
     if (v.form == 'c' && !v.level)
         v.form = 'b';
     if (v.form == 'c' && number % 4 == 3)
-        v.page = pages(v.level);
+        v.page = mapping_pages(v.level);
     return v;
 }
 
@@ -416,32 +410,12 @@ static void all_revokes(int n)
             }
 }
 
-static void all_trees(int n, int left)
-{
-    if (!left) {
-        all_revokes(n);
-        return;
-    }
-    for (int origin = 0; origin < n; origin++)
-        for (unsigned level = 1; level <= plan[origin].level; level++)
-            for (unsigned part = 0; part < (level < plan[origin].level ? 2u : 1u); part++) {
-                plan[n].origin = origin;
-                plan[n].level = level;
-                plan[n].page = plan[origin].page + part * pages(level);
-                all_trees(n + 1, left - 1);
-            }
-}
-
 TEST(all_small_trees_survive_all_interruptions)
 {
     start();
     trees = runs = 0;
-    for (unsigned level = 1; level <= 3; level++) {
-        plan[0].origin = -1;
-        plan[0].level = level;
-        plan[0].page = 0;
-        all_trees(1, level == 1 ? 4 : 3);
-    }
+    for (unsigned level = 1; level <= 3; level++)
+        all_trees(level, level == 1 ? 4 : 3, all_revokes);
     printf("# %lu trees, %lu interrupted revokes\n", (unsigned long)trees, (unsigned long)runs);
 }
 
@@ -494,45 +468,13 @@ TEST(a_grant_takes_the_charge_along_or_fails_whole)
     finish();
 }
 
-TEST(a_new_list_that_is_not_used_is_given_back)
-{
-    kref_t *list;
-
-    start();
-    add(-1, 3, 0, 0);
-    list = mapdb_list(node[0].m, 1, 12345, &quota[0]);
-    CHECK(list && quota[0].used == 24 + 2 * KPAGE_SIZE);
-    mapdb_list_trim(node[0].m, list);
-    CHECK(quota[0].used == 24);
-    for (uint64_t n = 1; n <= 2; n++) {
-        kmem_fail_nth(n);
-        CHECK(!mapdb_list(node[0].m, 1, 12345, &quota[0]) && quota[0].used == 24);
-        CHECK(mapdb_ok(node[0].m));
-    }
-    kmem_fail_nth(0);
-    finish();
-}
-
-TEST(a_larger_child_over_a_small_part_is_found)
-{
-    start();
-    add(-1, 3, 0, 0);
-    add(0, 2, 512, 0);
-    CHECK(!mapdb_child_in(node[0].m, 1, 513) && !mapdb_child_over(node[0].m, 511));
-    CHECK(mapdb_child_over(node[0].m, 513) == node[1].m);
-    CHECK(mapdb_child_in(node[0].m, 2, 512) == node[1].m);
-    finish();
-}
-
 #define TESTS(X)                                                                                  \
-    X(revokes_that_interrupt_each_other_take_their_subtrees_and_nothing_else)                     \
-    X(a_quota_that_runs_out_changes_nothing)                                                      \
-    X(every_allocation_may_fail)                                                                  \
-    X(all_small_trees_survive_all_interruptions)                                                  \
-    X(a_chain_of_a_thousand_is_taken_apart_in_two_steps_each)                                   \
-    X(accessed_and_dirty_of_what_is_gone_are_remembered_above)                                    \
-    X(a_grant_takes_the_charge_along_or_fails_whole)                                              \
-    X(a_new_list_that_is_not_used_is_given_back)                                                  \
-    X(a_larger_child_over_a_small_part_is_found)
+    X(revokes_that_interrupt_each_other_take_their_subtrees_and_nothing_else)                      \
+    X(a_quota_that_runs_out_changes_nothing)                                                       \
+    X(every_allocation_may_fail)                                                                   \
+    X(all_small_trees_survive_all_interruptions)                                                   \
+    X(a_chain_of_a_thousand_is_taken_apart_in_two_steps_each)                                      \
+    X(accessed_and_dirty_of_what_is_gone_are_remembered_above)                                     \
+    X(a_grant_takes_the_charge_along_or_fails_whole)
 
 TEST_MAIN(leaks, TESTS)

@@ -11,6 +11,7 @@
 #include "limits.h"
 #include "machine.h"
 #include "test.h"
+#include "trees.h"
 #include "walk.h"
 
 #include <common/fpage.h>
@@ -286,11 +287,6 @@ static void nothing_left(void)
 
 /* ---- small and complete ---- */
 
-static struct {
-    int origin;
-    unsigned level;
-    uint64_t first;
-} plan[NODES];
 static uint64_t runs, trees;
 
 static void build(int n)
@@ -369,32 +365,12 @@ static void all_pairs(int n)
                 interrupt++;
 }
 
-static void all_trees(int n, int left)
-{
-    if (!left) {
-        all_pairs(n);
-        return;
-    }
-    for (int origin = 0; origin < n; origin++)
-        for (unsigned level = 1; level <= plan[origin].level; level++)
-            for (unsigned part = 0; part < (level < plan[origin].level ? 2u : 1u); part++) {
-                plan[n].origin = origin;
-                plan[n].level = level;
-                plan[n].first = plan[origin].first + part * mapping_pages(level);
-                all_trees(n + 1, left - 1);
-            }
-}
-
 TEST(two_operations_on_any_small_tree_interrupt_each_other_anywhere)
 {
     start();
     runs = trees = 0;
-    for (unsigned level = 2; level <= 3; level++) {
-        plan[0].origin = -1;
-        plan[0].level = level;
-        plan[0].first = 0;
-        all_trees(1, 2);
-    }
+    for (unsigned level = 2; level <= 3; level++)
+        all_trees(level, 2, all_pairs);
     printf("# %lu trees, %lu pairs\n", (unsigned long)trees, (unsigned long)runs);
     nothing_left();
 }
