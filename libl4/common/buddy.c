@@ -14,6 +14,7 @@
 #include <common/buddy.h>
 
 #include <abi/errors.h>
+#include <common/min.h>
 
 #define NONE (~0UL)
 
@@ -119,7 +120,7 @@ static inline uint64_t round_down(uint64_t frame, unsigned order)
 static inline bool is_block(const struct buddy *b, uint64_t frame, unsigned order)
 {
     return order < BUDDY_ORDERS && frame == round_down(frame, order) && frame >= b->first &&
-           frame < b->end && (1UL << order) <= b->end - frame;
+           (frame | ((1UL << order) - 1)) < b->end;
 }
 
 static inline void enter(struct buddy *b, uint64_t frame, unsigned order)
@@ -159,7 +160,7 @@ void buddy_init(struct buddy *b, void *meta, uint64_t first_frame, uint64_t fram
     b->free_frames = 0;
     b->orders = 0;
     for (unsigned k = 0; k < BUDDY_ORDERS; k++)
-        mem = bitset_init(&b->set[k], mem, block_of(b, b->end + (frames ? 0 : 1) - 1, k) + 1);
+        mem = bitset_init(&b->set[k], mem, block_of(b, b->end, k) + 1);
 }
 
 /* The free block that contains the frame: its order, or -1. */
@@ -210,8 +211,7 @@ static unsigned fitting(uint64_t frame, uint64_t end)
     unsigned order = frame ? (unsigned)__builtin_ctzl(frame) : BUDDY_ORDERS - 1;
     unsigned most = 63 - (unsigned)__builtin_clzl(end - frame);
 
-    order = order < most ? order : most;
-    return order < BUDDY_ORDERS - 1 ? order : BUDDY_ORDERS - 1;
+    return (unsigned)min_of(min_of(order, most), BUDDY_ORDERS - 1);
 }
 
 int buddy_add(struct buddy *b, uint64_t first, uint64_t frames)
@@ -259,29 +259,6 @@ int64_t buddy_alloc(struct buddy *b, unsigned order)
     return (int64_t)frame;
 }
 
-int64_t buddy_alloc_range(struct buddy *b, unsigned order, uint64_t lo, uint64_t hi)
-{
-    if (order >= BUDDY_ORDERS)
-        return -L4_EINVAL;
-    lo = round_up(lo < b->first ? b->first : lo, order);
-    hi = round_down(hi > b->end ? b->end : hi, order);
-    if (lo >= hi)
-        return -L4_ENOMEM;
-    /* lo and hi are multiples of the size wanted, so whatever larger block reaches into the
-     * range has a part of that size there. */
-    for (unsigned k = order; k < BUDDY_ORDERS; k++) {
-        uint64_t block = bitset_next(&b->set[k], block_of(b, lo, k));
-        uint64_t frame = frame_of(b, block, k);
-
-        if (block == NONE || frame >= hi)
-            continue;
-        frame = frame < lo ? lo : frame;
-        cut(b, frame, k, order);
-        return (int64_t)frame;
-    }
-    return -L4_ENOMEM;
-}
-
 /* ---- runs: any number of frames ---- */
 
 /* Are all frames of [first, end) free? A look at each block that they are made of. */
@@ -314,16 +291,15 @@ static void run_take(struct buddy *b, uint64_t first, uint64_t end)
 static int64_t run_find(const struct buddy *b, unsigned k, uint64_t frames, unsigned step,
                         uint64_t lo, uint64_t hi, unsigned *tries)
 {
-    uint64_t block = bitset_next(&b->set[k], block_of(b, round_down(lo, k), k));
+    uint64_t block = bitset_next(&b->set[k], block_of(b, lo, k));
 
     for (; block != NONE && *tries > 0; block = bitset_next(&b->set[k], block + 1), --*tries) {
         uint64_t frame = frame_of(b, block, k);
-        uint64_t at = round_up(frame < lo ? lo : frame, step);
+        uint64_t at = round_up(max_of(frame, lo), step);
 
         if (frame >= hi)
             break;
-        if (at < frame + (1UL << k) && at < hi && frames <= hi - at &&
-            run_is_free(b, at, at + frames))
+        if (at < frame + (1UL << k) && at + frames <= hi && run_is_free(b, at, at + frames))
             return (int64_t)at;
     }
     return -L4_ENOMEM;
@@ -332,22 +308,22 @@ static int64_t run_find(const struct buddy *b, unsigned k, uint64_t frames, unsi
 int64_t buddy_alloc_run(struct buddy *b, uint64_t frames, unsigned align, uint64_t lo, uint64_t hi)
 {
     unsigned own = frames ? 63 - (unsigned)__builtin_clzl(frames) : 0;
-    unsigned from = own < BUDDY_ORDERS - 1 ? own : BUDDY_ORDERS - 1;
-    unsigned step = align > from ? align : from;
+    unsigned from = (unsigned)min_of(own, BUDDY_ORDERS - 1);
+    unsigned step = (unsigned)max_of(align, from);
     unsigned sure = step + (step == from && frames > 1UL << from);
     unsigned tries = BUDDY_RUN_TRIES;
     int64_t at = -L4_ENOMEM;
 
     if (frames == 0 || align > BUDDY_ALIGN_MAX)
         return -L4_EINVAL;
-    lo = lo < b->first ? b->first : lo;
-    hi = hi > b->end ? b->end : hi;
+    lo = max_of(lo, b->first);
+    hi = min_of(hi, b->end);
     if (lo >= hi || frames > hi - lo)
         return -L4_ENOMEM;
     /* Blocks of which each will do, small ones first; then those that may only begin a run. */
     for (unsigned k = sure; k < BUDDY_ORDERS && at < 0; k++)
         at = run_find(b, k, frames, step, lo, hi, &tries);
-    for (unsigned k = from; k < sure && k < BUDDY_ORDERS && at < 0; k++)
+    for (unsigned k = from; k < min_of(sure, BUDDY_ORDERS) && at < 0; k++)
         at = run_find(b, k, frames, step, lo, hi, &tries);
     if (at >= 0)
         run_take(b, (uint64_t)at, (uint64_t)at + frames);
@@ -389,9 +365,8 @@ uint64_t buddy_next_free(const struct buddy *b, uint64_t frame, unsigned *order)
 {
     uint64_t best = NONE;
 
-    if (frame < b->first)
-        frame = b->first;
-    for (unsigned k = 0; k < BUDDY_ORDERS && frame < b->end; k++) {
+    frame = min_of(max_of(frame, b->first), b->end);
+    for (unsigned k = 0; k < BUDDY_ORDERS; k++) {
         uint64_t block = bitset_next(&b->set[k], block_of(b, frame + (1UL << k) - 1, k));
 
         if (block != NONE && frame_of(b, block, k) < best) {

@@ -50,8 +50,6 @@ int buddy_add(struct buddy *b, uint64_t first, uint64_t frames);
 /* The frame at which a block begins that is now in use, or -L4_ENOMEM (none free), -L4_EINVAL
  * (no such order). The smallest free block that will do is cut, of these the lowest. */
 int64_t buddy_alloc(struct buddy *b, unsigned order);
-/* The same, all of the block within frames [lo, hi). */
-int64_t buddy_alloc_range(struct buddy *b, unsigned order, uint64_t lo, uint64_t hi);
 /*
  * `frames` adjoining frames, any number, all within [lo, hi). The first is a multiple of 2^align
  * and of the largest power of two that is not above `frames` (at most the largest order); of

@@ -15,19 +15,14 @@
 struct meeting fpage_meet(l4_umword_t send_base, unsigned send_order, l4_umword_t rcv_base,
                           unsigned rcv_order, l4_umword_t hot_spot)
 {
-    l4_umword_t small = order_mask(send_order < rcv_order ? send_order : rcv_order);
-    l4_umword_t large = order_mask(send_order < rcv_order ? rcv_order : send_order);
-    l4_umword_t place = hot_spot & large & ~small;
-    struct meeting m = {
-        .src = send_base & ~order_mask(send_order),
-        .dst = rcv_base & ~order_mask(rcv_order),
-    };
+    l4_umword_t send = order_mask(send_order), rcv = order_mask(rcv_order);
+    struct meeting m = {.src = send_base & ~send, .dst = rcv_base & ~rcv};
 
     if (send_order <= rcv_order) {
-        m.dst += place;
+        m.dst += hot_spot & rcv & ~send;
         m.order = send_order;
     } else {
-        m.src += place;
+        m.src += hot_spot & send & ~rcv;
         m.order = rcv_order;
     }
     return m;

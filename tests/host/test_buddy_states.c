@@ -41,7 +41,7 @@ static struct seen *seen;
 /* ---- operations ---- */
 
 struct op {
-    enum { ALLOC, RANGE, AT, FREE, ADD } kind;
+    enum { ALLOC, RUN, AT, FREE, ADD } kind;
     unsigned order;
     uint64_t a, b; /* frame; lo and hi; first and frames */
 };
@@ -62,7 +62,7 @@ static void make_ops(void)
     static const uint64_t bad_frames[] = {0, FIRST - 1, FIRST + 16, FIRST - 16, ~0UL};
     static const uint8_t ranges[][3] = {/* order, lo, hi */
         {0, 0, 16}, {0, 3, 4}, {0, 15, 99}, {0, 5, 5}, {0, 9, 3}, {1, 1, 4}, {1, 1, 3},
-        {1, 6, 13}, {2, 1, 16}, {2, 3, 9}, {3, 1, 16}, {4, 0, 17}, {4, 1, 16}, {19, 0, 16}};
+        {1, 6, 13}, {2, 1, 16}, {2, 3, 9}, {3, 1, 16}, {4, 0, 17}, {4, 1, 16}};
     static const uint8_t added[][2] = {/* first, frames */
         {0, 16}, {0, 0}, {16, 0}, {17, 0}, {3, 5}, {7, 2}, {15, 1}, {15, 2}, {1, 14}, {0, 17}};
 
@@ -84,8 +84,8 @@ static void make_ops(void)
         add_op(FREE, 2, bad_frames[i], 0);
     }
     for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-        add_op(RANGE, ranges[i][0], FIRST + ranges[i][1], FIRST + ranges[i][2]);
-    add_op(RANGE, 0, 0, ~0UL);
+        add_op(RUN, ranges[i][0], FIRST + ranges[i][1], FIRST + ranges[i][2]);
+    add_op(RUN, 0, 0, ~0UL);
     for (unsigned i = 0; i < sizeof(added) / sizeof(added[0]); i++)
         add_op(ADD, 0, FIRST + added[i][0], added[i][1]);
     add_op(ADD, 0, FIRST + 1, ~0UL);
@@ -93,7 +93,7 @@ static void make_ops(void)
 
 static void tell(unsigned n)
 {
-    static const char *const names[] = {"alloc", "alloc_range", "alloc_at", "free", "add"};
+    static const char *const names[] = {"alloc", "alloc_run", "alloc_at", "free", "add"};
 
     printf("#   buddy_%s order %u, 0x%lx, 0x%lx\n", names[ops[n].kind], ops[n].order, ops[n].a,
            ops[n].b);
@@ -193,8 +193,8 @@ static void run_alloc(const struct op *o, int look)
     if (o->kind == ALLOC) {
         got = buddy_alloc(&buddy, o->order);
         wanted = spec_buddy_alloc(&now->spec, o->order, 0, ~0UL);
-    } else if (o->kind == RANGE) {
-        got = buddy_alloc_range(&buddy, o->order, o->a, o->b);
+    } else if (o->kind == RUN) {
+        got = buddy_alloc_run(&buddy, 1UL << o->order, o->order, o->a, o->b);
         wanted = spec_buddy_alloc(&now->spec, o->order, o->a, o->b);
     } else {
         int err = buddy_alloc_at(&buddy, o->a, o->order);
