@@ -95,7 +95,7 @@ def test_random_calls_reach_the_kernel_everywhere(tmp_path):
 def test_hostile_tasks_on_the_kernel_with_sanitizers(sanitized, tmp_path):  # noqa: F811
     make("build/bench/cover.so")
     out, files = tmp_path / "reached", sanitized("san")
-    fuzz(40000, 2, "16M", files=files,
+    fuzz(100000, 2, "16M", files=files,
          qemu_args=("-plugin", f"file={BUILD}/bench/cover.so,out={out}"))
     _, names = reached(out, files["kernel.elf"])
     assert PREEMPTED <= names

@@ -385,6 +385,8 @@ def pump(proc, opts, symbols, monitor, sink):
         data = os.read(fd, 65536)
         if not data:
             break
+        if not opts.interactive and not questions:
+            time.sleep(0.005)  # to be woken for each character costs QEMU more than writing it
         if opts.interactive and sink:  # a prompt has no end of line
             sink.write(data.decode(errors="replace"))
             sink.flush()

@@ -116,7 +116,7 @@ static void instruction(struct lane *l)
 
 void do_harm(struct lane *l)
 {
-    l->tally->instructions++;
+    l->deeds.instructions++;
     switch (below(l, 8)) {
     case 0:
         wild_stack(l);

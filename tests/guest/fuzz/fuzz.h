@@ -9,7 +9,8 @@
  *
  * Z1  Everything follows from the seed and the number of the round.
  * Z2  A hostile task has text and constants of this program read-only, and of its data only the
- *     lanes and the tally: it can spoil nothing else of the controller.
+ *     lanes: it can spoil nothing else of the controller, and what a lane says of itself is not
+ *     trusted.
  */
 #pragma once
 
@@ -20,7 +21,8 @@ enum {
     LANES_HOSTILE = 3, /* the last lane is the partner's */
     PRIO_LANE = 30, /* or up to three less: one that wakes up interrupts long operations */
     PRIO_WATCHER = 20,
-    ROUND_CALLS = 128,
+    ROUND_CALLS = 128, /* all lanes, about */
+    LANE_CALLS = 64,   /* at most */
     SLOTS_OWN = 28,  /* slots from here on are empty at first */
     SLOTS_USED = 48, /* most capabilities that the lanes name are below */
     POOL_SMALL = 16, /* pages at SMALL_PLACE */
@@ -53,9 +55,19 @@ enum protocol_used {
 /* What came of a call: 0 success, then the errors of L4_ERRORS, then those of IPC. */
 enum { RESULT_ERRORS = 32, RESULT_IPC = RESULT_ERRORS, RESULTS = RESULT_IPC + 20, OPS = 24 };
 
+/* What a lane did besides faults. */
+struct deeds {
+    uint32_t instructions, foreign, spoilt;
+};
+
 struct tally {
     uint32_t of[USED_COUNT][OPS][RESULTS];
-    uint32_t faults, resumed, given_up, instructions, foreign, spoilt;
+    uint32_t faults, resumed, given_up, kicked, cleaned;
+    struct deeds deeds;
+};
+
+struct outcome {
+    uint8_t used, op, result;
 };
 
 struct lane {
@@ -65,8 +77,10 @@ struct lane {
     volatile bool finished, server, owes; /* owes an answer to a caller */
     uint32_t number;
     l4_utcb_t *utcb;
-    struct tally *tally;
-    char stack[8192 - 64] __attribute__((aligned(64)));
+    struct deeds deeds;
+    uint32_t outcomes;
+    struct outcome outcome[LANE_CALLS];
+    char stack[8192 - 256] __attribute__((aligned(64)));
 };
 _Static_assert(sizeof(struct lane) == 8192, "whole pages");
 
@@ -118,6 +132,8 @@ void lane_main(struct lane *l) __attribute__((noreturn));
 void world_start(void);
 /* A hostile task and a partner; their lanes run when the controller waits. */
 void world_new(uint64_t seed);
-/* Let the lanes run until none can, or the time is over. */
+/* Let the lanes run until none can, again and again, until they have made enough calls. */
 void world_run(void);
 void world_delete(void);
+/* Memory that the tasks could write is as it was before them; always: even if nobody has. */
+void world_clean(bool always);

@@ -1,7 +1,7 @@
 /*
  * lane.c - what one hostile thread does: calls, noise, faults, one after the other
  *
- * Runs in the hostile tasks: nothing here may touch data of the program but the lane and the tally.
+ * Runs in the hostile tasks: nothing here may touch data of the program but the lane.
  */
 #include "fuzz.h"
 
@@ -42,12 +42,16 @@ static l4_umword_t memory_fpage(struct lane *l)
     unsigned rights = below(l, 8) ? 1 + below(l, 7) : below(l, 16), order;
 
     switch (below(l, 12)) {
-    case 0: /* anything */
-        return __l4_fpage_generic(odd_number(l), L4_FPAGE_MEMORY, below(l, 64), rights).raw;
-    case 1: /* all */
-        return __l4_fpage_generic(0, L4_FPAGE_MEMORY, L4_WHOLE_ADDRESS_SPACE, rights).raw;
+    case 0: /* anything; rarely what has many page tables, for these take long */
+        order = below(l, 64);
+        return __l4_fpage_generic(odd_number(l), L4_FPAGE_MEMORY,
+                                  below(l, 4) && order > 30 ? order / 2 : order, rights).raw;
+    case 1: /* all, now and then */
+        if (below(l, 4) == 0)
+            return __l4_fpage_generic(0, L4_FPAGE_MEMORY, L4_WHOLE_ADDRESS_SPACE, rights).raw;
+        __attribute__((fallthrough));
     case 2: /* the superpage and its surroundings */
-        order = 21 + below(l, 10);
+        order = 21 + below(l, below(l, 4) ? 3 : 10);
         return __l4_fpage_generic(SUPER_PLACE, L4_FPAGE_MEMORY, order, rights).raw;
     case 3: /* one's own text, UTCBs, lanes */
         return __l4_fpage_generic(below(l, 2)   ? CHILD_UTCB_ADDR
@@ -194,7 +198,7 @@ static void spoil(struct lane *l, struct call *c)
     default:
         return;
     }
-    l->tally->spoilt++;
+    l->deeds.spoilt++;
 }
 
 static void one_call(struct lane *l)
@@ -214,7 +218,8 @@ static void one_call(struct lane *l)
     tag = l4_ipc(c.to, u, c.op, c.label, c.tag, &label, c.timeout);
     result = result_of(tag, u);
     l->owes = (c.op & L4_SYSF_OPEN_WAIT) && !l4_msgtag_has_error(tag);
-    l->tally->of[c.used][c.opcode % OPS][result]++;
+    l->outcome[l->outcomes++ % LANE_CALLS] =
+        (struct outcome){(uint8_t)c.used, (uint8_t)(c.opcode % OPS), (uint8_t)result};
     l->hash = fuzz_mix(l->hash, (uint64_t)tag.raw);
     l->hash = fuzz_mix(l->hash, label ^ result);
     for (unsigned i = 0; i < 4; i++)
@@ -228,7 +233,7 @@ static void foreign_call(struct lane *l)
     l4_umword_t rdx = any_cap(l) | below(l, 16), rsi = noise(l), rdi = noise(l);
     register l4_umword_t r8 __asm__("r8") = any_timeout(l).raw;
 
-    l->tally->foreign++;
+    l->deeds.foreign++;
     __asm__ volatile("syscall"
                      : "+a"(rax), "+S"(rsi), "+D"(rdi), "+d"(rdx), "+r"(r8)
                      :

@@ -49,6 +49,25 @@ static bool balanced(struct balance before)
     return expect_eq(now.used, before.used) && expect_eq(now.free, before.free);
 }
 
+/* What a lane says of itself may be anything. */
+static void take_in(const struct lane *l)
+{
+    unsigned n = l->outcomes < LANE_CALLS ? l->outcomes : LANE_CALLS;
+
+    hash = fuzz_mix(hash, l->hash + l->calls);
+    calls += l->calls < LANE_CALLS ? l->calls : LANE_CALLS;
+    finished += l->finished;
+    tally.deeds.instructions += l->deeds.instructions;
+    tally.deeds.foreign += l->deeds.foreign;
+    tally.deeds.spoilt += l->deeds.spoilt;
+    for (unsigned i = 0; i < n; i++) {
+        const struct outcome *o = &l->outcome[i];
+
+        if (o->used < USED_COUNT && o->op < OPS && o->result < RESULTS)
+            tally.of[o->used][o->op][o->result]++;
+    }
+}
+
 static bool play(unsigned long round, struct balance before)
 {
     bool good;
@@ -56,11 +75,9 @@ static bool play(unsigned long round, struct balance before)
     world_new(fuzz_mix(fuzz_mix(seed, round), round + 1));
     world_run();
     world_delete();
-    for (unsigned n = 0; n < LANES; n++) {
-        hash = fuzz_mix(hash, lanes[n].hash + lanes[n].calls);
-        calls += lanes[n].calls;
-        finished += lanes[n].finished;
-    }
+    for (unsigned n = 0; n < LANES; n++)
+        take_in(&lanes[n]);
+    world_clean(false);
     good = balanced(before);
     if (good && round % CHECK_ROUNDS == 0)
         good = expect_eq(l4_dbg_check(L4_BASE_DEBUGGER_CAP), 0);
@@ -84,9 +101,10 @@ static void fuzz(void)
     expect_eq(l4_dbg_check(L4_BASE_DEBUGGER_CAP), 0);
     printf("\n# fuzz: seed %lu, %lu calls in %lu rounds, %lu lanes of %lu finished, hash %016lx\n",
            seed, calls, round - first, finished, LANES * (round - first), hash);
-    printf("# fuzz: %u faults, %u lanes resumed, %u given up, %u instructions, %u foreign calls, "
-           "%u spoilt\n", tally.faults, tally.resumed, tally.given_up, tally.instructions,
-           tally.foreign, tally.spoilt);
+    printf("# fuzz: %u faults, %u lanes resumed, %u given up, %u kicked, memory cleaned %u times\n",
+           tally.faults, tally.resumed, tally.given_up, tally.kicked, tally.cleaned);
+    printf("# fuzz: %u instructions, %u foreign calls, %u spoilt\n", tally.deeds.instructions,
+           tally.deeds.foreign, tally.deeds.spoilt);
 }
 
 static const char *result_name(unsigned result)

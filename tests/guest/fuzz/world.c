@@ -6,21 +6,21 @@
 #include <l4/sys/debugger.h>
 #include <l4/sys/irq.h>
 
-enum { HANDLER_UTCB = 2, WATCHER_UTCB, STUCK_MAX = 6, PATIENCE_TICKS = 2 };
-enum { OFFERED_PORTS_ORDER = 6 };
+enum { HANDLER_UTCB = 2, WATCHER_UTCB, STUCK_MAX = 6, PATIENCE_TICKS = 2, KICKS_MAX = 8 };
+enum { OFFERED_PORTS_ORDER = 4, SMALL_ORDER = L4_PAGESHIFT + 4 };
 
 struct lane lanes[LANES] __attribute__((aligned(4096)));
-struct tally tally __attribute__((aligned(4096)));
+struct tally tally;
 
 static const l4_cap_idx_t fuzz_handler = 40UL << L4_CAP_SHIFT, watcher = 41UL << L4_CAP_SHIFT,
                           controller_gate = 42UL << L4_CAP_SHIFT;
 static char handler_stack[4096] __attribute__((aligned(16)));
 static char watcher_stack[2048] __attribute__((aligned(16)));
-static char small_pool[POOL_SMALL * L4_PAGESIZE] __attribute__((aligned(4096)));
+static char small_pool[POOL_SMALL * L4_PAGESIZE] __attribute__((aligned(1 << SMALL_ORDER)));
 static l4_addr_t superpage;
 
 /* The world of the running round: slots of the controller. */
-static l4_cap_idx_t hostile, partner, thread[LANES];
+static l4_cap_idx_t hostile, partner, thread[LANES], handler_gates[LANES];
 
 /* ---- faults ---- */
 
@@ -97,13 +97,6 @@ static void watcher_loop(void)
     }
 }
 
-void world_run(void)
-{
-    l4_ipc_send(watcher, l4_utcb(), l4_msgtag(0, 0, 0, 0), L4_IPC_SEND_TIMEOUT_0);
-    l4_ipc_receive(watcher, l4_utcb(),
-                   l4_timeout(L4_IPC_TIMEOUT_NEVER, l4_timeout_from_us(PATIENCE_TICKS * TICK_US)));
-}
-
 /* Ports come from sigma0 like memory. */
 static void ports_new(void)
 {
@@ -118,6 +111,31 @@ static void ports_new(void)
     u->buf.br[0] = 0;
 }
 
+/* Written since the last look, by whomever? */
+static bool dirty(l4_addr_t start, unsigned order)
+{
+    l4_msgtag_t tag = l4_task_unmap(L4_BASE_TASK_CAP, l4_fpage(start, order, 0),
+                                    L4_FP_ALL_SPACES);
+
+    return l4_error(tag) != 0 || (l4_utcb()->msg.mr[0] & L4_FPAGE_DIRTY);
+}
+
+/* All of it is `ret`: who runs it comes back, or faults. Often nobody has written to it. */
+static void clean(l4_addr_t start, unsigned order, bool always)
+{
+    if (!dirty(start, order) && !always)
+        return;
+    memset((void *)start, 0xc3, 1UL << order);
+    dirty(start, order);
+    tally.cleaned++;
+}
+
+void world_clean(bool always)
+{
+    clean(superpage, L4_SUPERPAGESHIFT, always);
+    clean((l4_addr_t)small_pool, SMALL_ORDER, always);
+}
+
 void world_start(void)
 {
     expect_eq(l4_error(l4_factory_create_gate(L4_BASE_FACTORY_CAP, controller_gate,
@@ -128,6 +146,7 @@ void world_start(void)
                PRIO_WATCHER);
     superpage = memory_new(L4_SUPERPAGESHIFT);
     expect(superpage != 0);
+    world_clean(true);
     ports_new();
 }
 
@@ -147,7 +166,6 @@ static l4_cap_idx_t fuzz_task(l4_cap_idx_t factory)
     expect_eq(l4_error(l4_factory_create_task(L4_BASE_FACTORY_CAP, task, &area)), 0);
     text_map(task);
     map_range(task, (l4_addr_t)lanes, (l4_addr_t)(lanes + LANES), L4_FPAGE_RW);
-    map_range(task, (l4_addr_t)&tally, l4_round_page((l4_addr_t)(&tally + 1)), L4_FPAGE_RW);
     l4_task_map(task, L4_BASE_TASK_CAP, l4_fpage(superpage, L4_SUPERPAGESHIFT, L4_FPAGE_RWX),
                 l4_map_control(SUPER_PLACE, 0, 0));
     l4_task_map(task, L4_BASE_TASK_CAP, l4_fpage((l4_addr_t)small_pool, 16, L4_FPAGE_RW),
@@ -162,41 +180,54 @@ static l4_cap_idx_t fuzz_task(l4_cap_idx_t factory)
     return task;
 }
 
+/* Who handles a lane's faults; l4_thread_control_commit() is the caller's. */
+static void fuzz_handlers(unsigned n, l4_cap_idx_t task)
+{
+    static const uint8_t slots[LANES] = {4, 13, 14, 4};
+    l4_cap_idx_t slot = (l4_cap_idx_t)slots[n] << L4_CAP_SHIFT;
+
+    pass(task, handler_gates[n], slots[n], L4_CAP_FPAGE_RW);
+    l4_thread_control_start();
+    l4_thread_control_pager(slot);
+    l4_thread_control_exc_handler(slot);
+}
+
 static void fuzz_thread(unsigned n, l4_cap_idx_t task, uint64_t seed)
 {
     struct lane *l = &lanes[n];
     l4_sched_param_t p = l4_sched_param(PRIO_LANE - (seed >> (48 + 2 * n) & 3), 0);
-    l4_cap_idx_t gate = slot_new();
-    unsigned own = n < LANES_HOSTILE ? n : 0, pager = 4 + 9 * (own != 0) + (own == 2);
+    unsigned own = n < LANES_HOSTILE ? n : 0;
 
+    memset(l, 0, sizeof(*l));
     l->number = n;
-    l->calls = l->stuck = 0;
-    l->limit = ROUND_CALLS / 2; /* many lanes do not get that far */
-    l->finished = false;
+    l->limit = LANE_CALLS;
     l->server = n == LANES - 1 && seed >> 60 & 1;
     l->seed = fuzz_mix(seed, n) | 1;
-    l->owes = false;
-    l->hash = 0;
-    l->tally = &tally;
     l->utcb = (l4_utcb_t *)(CHILD_UTCB_ADDR + own * L4_UTCB_OFFSET);
     thread[n] = slot_new();
     expect_eq(l4_error(l4_factory_create_thread(L4_BASE_FACTORY_CAP, thread[n])), 0);
-    expect_eq(l4_error(l4_factory_create_gate(L4_BASE_FACTORY_CAP, gate, fuzz_handler,
+    handler_gates[n] = slot_new();
+    expect_eq(l4_error(l4_factory_create_gate(L4_BASE_FACTORY_CAP, handler_gates[n], fuzz_handler,
                                               (l4_umword_t)n << 4)), 0);
-    pass(task, gate, pager, L4_CAP_FPAGE_RW);
-    l4_thread_control_start();
-    l4_thread_control_pager((l4_cap_idx_t)pager << L4_CAP_SHIFT);
-    l4_thread_control_exc_handler((l4_cap_idx_t)pager << L4_CAP_SHIFT);
+    fuzz_handlers(n, task);
     l4_thread_control_bind(l->utcb, task);
     expect_eq(l4_error(l4_thread_control_commit(thread[n])), 0);
     expect_eq(l4_error(l4_scheduler_run_thread(L4_BASE_SCHEDULER_CAP, thread[n], &p)), 0);
 }
 
-/* rdi, and a stack as the calling convention wants it: the first thing a lane does is a fault at
- * address 0, and the handler lets it begin. */
-static void fuzz_begin(unsigned n)
+/* The stack holds the lane; then it is as the calling convention wants it. */
+void lane_entry(void);
+__asm__("lane_entry:\n"
+        "    pop %rdi\n"
+        "    call lane_main\n");
+
+static long fuzz_begin(unsigned n)
 {
-    expect_eq(l4_error(l4_thread_ex_regs(thread[n], 0, 0, 0)), 0);
+    l4_umword_t *sp = (l4_umword_t *)(lanes[n].stack + sizeof(lanes[n].stack)) - 2;
+
+    *sp = (l4_umword_t)&lanes[n];
+    return l4_error(l4_thread_ex_regs(thread[n], (l4_addr_t)lane_entry, (l4_addr_t)sp,
+                                      L4_THREAD_EX_REGS_CANCEL));
 }
 
 /* What both tasks can name, with the rights that the seed gives. */
@@ -226,7 +257,6 @@ void world_new(uint64_t seed)
 
     expect_eq(l4_error(l4_factory_create_factory(L4_BASE_FACTORY_CAP, factory,
                                                  quotas[seed >> 16 & 3])), 0);
-    memset(small_pool, 0xc3, sizeof(small_pool)); /* `ret`, where it is run */
     hostile = fuzz_task(factory);
     partner = fuzz_task(factory);
     for (unsigned n = 0; n < LANES; n++)
@@ -238,7 +268,53 @@ void world_new(uint64_t seed)
     else
         l4_dbg_kmem_fail(L4_BASE_DEBUGGER_CAP, 1 + (seed >> 34) % 150, 1 + (seed >> 42 & 3));
     for (unsigned n = 0; n < LANES; n++)
+        expect_eq(fuzz_begin(n), 0);
+}
+
+/* ---- the round ---- */
+
+/* False: the time is over, and some lane still runs. */
+static bool run_lanes(void)
+{
+    l4_timeout_t patience = l4_timeout(L4_IPC_TIMEOUT_NEVER,
+                                       l4_timeout_from_us(PATIENCE_TICKS * TICK_US));
+
+    l4_ipc_send(watcher, l4_utcb(), l4_msgtag(0, 0, 0, 0), L4_IPC_SEND_TIMEOUT_0);
+    return !l4_msgtag_has_error(l4_ipc_receive(watcher, l4_utcb(), patience));
+}
+
+static unsigned calls_made(void)
+{
+    unsigned sum = 0;
+
+    for (unsigned n = 0; n < LANES; n++)
+        sum += lanes[n].calls;
+    return sum;
+}
+
+/* Lanes wait for each other for ever, or have faulted with nobody to handle it: they begin again,
+ * if they still can. */
+static void kick_lanes(void)
+{
+    for (unsigned n = 0; n < LANES; n++) {
+        if (lanes[n].finished)
+            continue;
+        lanes[n].stuck = 0;
+        fuzz_handlers(n, n < LANES_HOSTILE ? hostile : partner);
+        l4_thread_control_commit(thread[n]);
         fuzz_begin(n);
+        tally.kicked++;
+    }
+}
+
+void world_run(void)
+{
+    for (unsigned i = 0, before; run_lanes() && i < KICKS_MAX; i++) {
+        before = calls_made();
+        if (before >= ROUND_CALLS)
+            break;
+        kick_lanes();
+    }
 }
 
 void world_delete(void)
