@@ -3,6 +3,7 @@
  *
  *   controller (40)   makes a hostile task and its partner, lets them run, deletes them, counts
  *   handler (120)     answers the lanes' faults: an error, a page, nothing, other registers
+ *   disturber (35)    interrupts the lanes at random instants
  *   lanes (27..30)    three threads of the hostile task, one of the partner
  *   watcher (20)      runs when no lane can: the round is over
  *   bystander (10)    the canary: a task that computes a sum, which must always be right
@@ -21,6 +22,7 @@ enum {
     LANES_HOSTILE = 3, /* the last lane is the partner's */
     PRIO_LANE = 30, /* or up to three less: one that wakes up interrupts long operations */
     PRIO_WATCHER = 20,
+    PRIO_DISTURBER = 35,
     ROUND_CALLS = 128, /* all lanes, about */
     LANE_CALLS = 64,   /* at most */
     SLOTS_OWN = 28,  /* slots from here on are empty at first */
@@ -62,7 +64,7 @@ struct deeds {
 
 struct tally {
     uint32_t of[USED_COUNT][OPS][RESULTS];
-    uint32_t faults, resumed, given_up, kicked, cleaned;
+    uint32_t faults, resumed, given_up, kicked, cleaned, disturbed;
     struct deeds deeds;
 };
 
@@ -128,12 +130,21 @@ void lane_main(struct lane *l) __attribute__((noreturn));
 
 /* ---- by the controller (world.c) ---- */
 
+/* A thread of the world; memory that both tasks have. */
+l4_cap_idx_t world_thread(unsigned n);
+l4_fpage_t world_fpage(struct lane *dice);
 /* Threads that last: handler and watcher. */
 void world_start(void);
 /* A hostile task and a partner; their lanes run when the controller waits. */
 void world_new(uint64_t seed);
 /* Let the lanes run until none can, again and again, until they have made enough calls. */
-void world_run(void);
+void world_run(uint64_t seed);
 void world_delete(void);
 /* Memory that the tasks could write is as it was before them; always: even if nobody has. */
 void world_clean(bool always);
+
+/* ---- interruptions (disturb.c) ---- */
+
+void disturb_start(void);
+void disturb_on(uint64_t seed);
+void disturb_off(void);

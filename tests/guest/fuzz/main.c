@@ -70,10 +70,11 @@ static void take_in(const struct lane *l)
 
 static bool play(unsigned long round, struct balance before)
 {
+    uint64_t own = fuzz_mix(fuzz_mix(seed, round), round + 1);
     bool good;
 
-    world_new(fuzz_mix(fuzz_mix(seed, round), round + 1));
-    world_run();
+    world_new(own);
+    world_run(own);
     world_delete();
     for (unsigned n = 0; n < LANES; n++)
         take_in(&lanes[n]);
@@ -103,8 +104,8 @@ static void fuzz(void)
            seed, calls, round - first, finished, LANES * (round - first), hash);
     printf("# fuzz: %u faults, %u lanes resumed, %u given up, %u kicked, memory cleaned %u times\n",
            tally.faults, tally.resumed, tally.given_up, tally.kicked, tally.cleaned);
-    printf("# fuzz: %u instructions, %u foreign calls, %u spoilt\n", tally.deeds.instructions,
-           tally.deeds.foreign, tally.deeds.spoilt);
+    printf("# fuzz: %u disturbed, %u instructions, %u foreign calls, %u spoilt\n", tally.disturbed,
+           tally.deeds.instructions, tally.deeds.foreign, tally.deeds.spoilt);
 }
 
 static const char *result_name(unsigned result)

@@ -6,7 +6,7 @@
 #include <l4/sys/debugger.h>
 #include <l4/sys/irq.h>
 
-enum { HANDLER_UTCB = 2, WATCHER_UTCB, STUCK_MAX = 6, PATIENCE_TICKS = 2, KICKS_MAX = 8 };
+enum { HANDLER_UTCB = 2, WATCHER_UTCB, STUCK_MAX = 6, PATIENCE_TICKS = 6, KICKS_MAX = 8 };
 enum { OFFERED_PORTS_ORDER = 4, SMALL_ORDER = L4_PAGESHIFT + 4 };
 
 struct lane lanes[LANES] __attribute__((aligned(4096)));
@@ -16,8 +16,7 @@ static const l4_cap_idx_t fuzz_handler = 40UL << L4_CAP_SHIFT, watcher = 41UL <<
                           controller_gate = 42UL << L4_CAP_SHIFT;
 static char handler_stack[4096] __attribute__((aligned(16)));
 static char watcher_stack[2048] __attribute__((aligned(16)));
-static char small_pool[POOL_SMALL * L4_PAGESIZE] __attribute__((aligned(1 << SMALL_ORDER)));
-static l4_addr_t superpage;
+static l4_addr_t superpage, small_pool; /* not in the image, which the bystander has too */
 
 /* The world of the running round: slots of the controller. */
 static l4_cap_idx_t hostile, partner, thread[LANES], handler_gates[LANES];
@@ -33,7 +32,7 @@ static l4_msgtag_t answer_fault(struct lane *l, l4_utcb_t *u)
     switch (noise(l) % 4) {
     case 0:
         u->msg.mr[0] = page | L4_ITEM_MAP;
-        u->msg.mr[1] = l4_fpage((l4_addr_t)small_pool + (noise(l) % POOL_SMALL << L4_PAGESHIFT),
+        u->msg.mr[1] = l4_fpage(small_pool + (noise(l) % POOL_SMALL << L4_PAGESHIFT),
                                 L4_PAGESHIFT, L4_FPAGE_RW).raw;
         return l4_msgtag(0, 0, 1, 0);
     case 1:
@@ -133,7 +132,7 @@ static void clean(l4_addr_t start, unsigned order, bool always)
 void world_clean(bool always)
 {
     clean(superpage, L4_SUPERPAGESHIFT, always);
-    clean((l4_addr_t)small_pool, SMALL_ORDER, always);
+    clean(small_pool, SMALL_ORDER, always);
 }
 
 void world_start(void)
@@ -144,13 +143,33 @@ void world_start(void)
                handler_stack + sizeof(handler_stack), PRIO_HANDLER);
     own_thread(watcher, WATCHER_UTCB, watcher_loop, watcher_stack + sizeof(watcher_stack),
                PRIO_WATCHER);
+    disturb_start();
     superpage = memory_new(L4_SUPERPAGESHIFT);
-    expect(superpage != 0);
+    small_pool = memory_new(SMALL_ORDER);
+    expect(superpage && small_pool);
     world_clean(true);
     ports_new();
 }
 
 /* ---- the world ---- */
+
+l4_cap_idx_t world_thread(unsigned n)
+{
+    return thread[n];
+}
+
+l4_fpage_t world_fpage(struct lane *dice)
+{
+    unsigned order = L4_PAGESHIFT + below(dice, 10), rights = 1 + below(dice, 7);
+    bool small = below(dice, 2);
+    l4_addr_t start = small ? small_pool : superpage;
+
+    if (small)
+        order = L4_PAGESHIFT + order % 4;
+    start += (l4_addr_t)below(dice, 512) << L4_PAGESHIFT & ((1UL << (small ? SMALL_ORDER :
+                                                             L4_SUPERPAGESHIFT)) - 1);
+    return l4_fpage(start & ~((1UL << order) - 1), order, (unsigned char)rights);
+}
 
 static void pass(l4_cap_idx_t task, l4_cap_idx_t cap, unsigned slot, unsigned rights)
 {
@@ -168,7 +187,7 @@ static l4_cap_idx_t fuzz_task(l4_cap_idx_t factory)
     map_range(task, (l4_addr_t)lanes, (l4_addr_t)(lanes + LANES), L4_FPAGE_RW);
     l4_task_map(task, L4_BASE_TASK_CAP, l4_fpage(superpage, L4_SUPERPAGESHIFT, L4_FPAGE_RWX),
                 l4_map_control(SUPER_PLACE, 0, 0));
-    l4_task_map(task, L4_BASE_TASK_CAP, l4_fpage((l4_addr_t)small_pool, 16, L4_FPAGE_RW),
+    l4_task_map(task, L4_BASE_TASK_CAP, l4_fpage(small_pool, SMALL_ORDER, L4_FPAGE_RW),
                 l4_map_control(SMALL_PLACE, 0, 0));
     l4_task_map(task, L4_BASE_TASK_CAP, l4_iofpage(PORTS_FIRST, OFFERED_PORTS_ORDER),
                 l4_map_control(0, 0, 0));
@@ -307,14 +326,16 @@ static void kick_lanes(void)
     }
 }
 
-void world_run(void)
+void world_run(uint64_t seed)
 {
+    disturb_on(seed);
     for (unsigned i = 0, before; run_lanes() && i < KICKS_MAX; i++) {
         before = calls_made();
         if (before >= ROUND_CALLS)
             break;
         kick_lanes();
     }
+    disturb_off();
 }
 
 void world_delete(void)
