@@ -29,16 +29,10 @@ struct gate *gate_create(struct object *factory, uint64_t label, struct thread *
     return g;
 }
 
-void gate_bind(struct gate *g, struct thread *t)
+/* Who queues sends anew: the capability is looked up again. */
+static void senders_again(struct link *queue)
 {
-    struct link *queue = g->thread ? &g->thread->senders : &g->waiting, *next;
-
-    if (g->thread == t)
-        return;
-    list_del(&g->in_thread);
-    g->thread = t;
-    list_add(&t->gates, &g->in_thread);
-    for (struct link *l = queue->next; l != queue; l = next) {
+    for (struct link *l = queue->next, *next; l != queue; l = next) {
         struct thread *s = container_of(l, struct thread, link);
 
         next = l->next;
@@ -50,6 +44,18 @@ void gate_bind(struct gate *g, struct thread *t)
         fault_or_call_again(s);
         sched_ready(s);
     }
+}
+
+void gate_bind(struct gate *g, struct thread *t)
+{
+    struct link *queue = g->thread ? &g->thread->senders : &g->waiting;
+
+    if (g->thread == t)
+        return;
+    list_del(&g->in_thread);
+    g->thread = t;
+    list_add(&t->gates, &g->in_thread);
+    senders_again(queue);
 }
 
 void gate_pass_on(struct gate *g)
@@ -134,7 +140,10 @@ static enum reap gate_reap(struct object *o)
 {
     struct gate *g = gate_of(o);
 
+    if (g->thread) /* nobody is heard through it any more: the server may use the label again */
+        senders_again(&g->thread->senders);
     list_del(&g->in_thread);
+    g->thread = NULL;
     if (list_empty(&g->waiting))
         return REAP_DONE;
     thread_abort_ipc(container_of(g->waiting.next, struct thread, link), L4_IPC_ENOT_EXISTENT);

@@ -248,14 +248,11 @@ static int first_at(int g, enum m_state state)
     return first;
 }
 
-/* The gate is to's; whoever waited for the thread before tries again. */
-static void bind_to(int g, int to)
+/* Whoever waits for thread `old`, or at the gate if that is nobody, tries again. */
+static void senders_again(int old, int g)
 {
-    int old = m_gates[g].thread, first;
+    int first;
 
-    m_gates[g].thread = to;
-    if (old == to)
-        return;
     while ((first = old == NOBODY ? first_at(g, M_SEND) : first_sender(old)) != NOBODY) {
         m_threads[first].state = M_READY;
         m_threads[first].partner = m_threads[first].gate = NOBODY;
@@ -263,6 +260,16 @@ static void bind_to(int g, int to)
         m_threads[first].pending = M_AGAIN;
         queue(first, false);
     }
+}
+
+/* The gate is to's. */
+static void bind_to(int g, int to)
+{
+    int old = m_gates[g].thread;
+
+    m_gates[g].thread = to;
+    if (old != to)
+        senders_again(old, g);
 }
 
 /* Who stands in takes over. */
@@ -511,6 +518,8 @@ void m_delete_gate(int g)
     int first;
 
     m_gates[g].dead = true;
+    if (m_gates[g].thread != NOBODY)
+        senders_again(m_gates[g].thread, g);
     m_gates[g].thread = NOBODY;
     while ((first = first_at(g, M_SEND)) != NOBODY)
         fail(first, L4_IPC_ENOT_EXISTENT);
