@@ -35,7 +35,7 @@ static char stacks[TOUCHERS + 2][STACK] __attribute__((aligned(16)));
 static char pages[4][L4_PAGESIZE] __attribute__((aligned(4 * L4_PAGESIZE)));
 
 static volatile enum manner manner;
-static volatile unsigned asked;
+static volatile unsigned asked, answered;
 static volatile bool go;
 
 /* ---- threads ---- */
@@ -121,7 +121,9 @@ L4UTIL_THREAD_STATIC_FUNC(pager_main)
                 l4_ipc_sleep_ms(1);
             answer = pager_answer(u, offset / L4_PAGESIZE % 4);
         }
-        tag = l4_ipc_reply_and_wait(u, answer, &label, L4_IPC_SEND_TIMEOUT_0);
+        l4_ipc_reply(L4_INVALID_CAP, u, answer, L4_IPC_SEND_TIMEOUT_0);
+        answered += op == L4RE_DS_MAP_OP;
+        tag = l4_ipc_wait(u, &label, L4_IPC_NEVER);
     }
 }
 
@@ -132,7 +134,7 @@ static void pager_start(enum manner how)
 
     manner = how;
     go = false;
-    asked = 0;
+    asked = answered = 0;
     pager_gate = l4re_util_cap_alloc();
     thread_start(&pager, TOUCHERS, pager_main, 110, l4re_env()->rm);
     l4_factory_create_gate(l4re_env()->factory, pager_gate, pager.cap, 0);
@@ -307,6 +309,31 @@ static void detached_while_waiting(void)
     pager_end();
 }
 
+/* A fault is in flight when its region goes and another takes the place: then comes the answer. */
+static void answered_too_late(void)
+{
+    unsigned before = refused;
+    l4re_ds_t ds = l4re_util_cap_alloc();
+    void *at = (void *)slow_place;
+
+    pager_start(SLOW);
+    memset(pages, 'p', sizeof(pages));
+    l4re_ma_alloc(4 * L4_PAGESIZE, ds, 0);
+    touch_start(0, slow_place + L4_PAGESIZE, false);
+    EVENTUALLY(asked == 1);
+    tap_eq(l4re_rm_detach(at), 0, "a region is detached while a fault of it is in flight");
+    tap_eq(l4re_rm_attach(&at, 4 * L4_PAGESIZE, L4RE_RM_F_RW, ds, 0, 0), 0, "another is attached");
+    go = true;
+    tap_ok(EVENTUALLY(answered == 1), "the pager answers, too late");
+    tap_eq(*(volatile char *)(slow_place + L4_PAGESIZE), 0, "its page reaches nobody");
+    tap_ok(EVENTUALLY(touched[0]) && refused - before <= 1,
+           "the thread has seen the old region's end, or the new region");
+    tap_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "nobody waits any more");
+    touch_done(0);
+    pager_end();
+    l4re_util_cap_free_um(ds);
+}
+
 /* The pager goes away in one way or another while a thread waits for it. */
 static void pager_goes(bool gate)
 {
@@ -474,6 +501,7 @@ int main(void)
     many_wait();
     killed_while_waiting();
     detached_while_waiting();
+    answered_too_late();
     pager_goes(true);
     pager_goes(false);
     wrong_answers();
