@@ -174,32 +174,45 @@ int l4re_rm_set_foreign_srv(l4_cap_idx_t rm, l4_addr_t entry, l4_addr_t copy)
 
 /* ---------------------------------------------------------------- lists */
 
-static long list(l4_cap_idx_t rm, unsigned op, l4_addr_t from, l4re_rm_range_t *to, unsigned n)
+/* A list from `from` on, of entries of `size` words behind MR0: how many there are, at most n. */
+static long list_call(l4_cap_idx_t rm, l4_utcb_t *utcb, unsigned op, l4_umword_t from,
+                      unsigned size, unsigned n)
 {
-    l4_utcb_t *utcb = l4_utcb();
-    const l4_umword_t *mr = utcb->msg.mr;
+    l4_msgtag_t tag;
+    l4_umword_t there;
     long err;
 
     utcb->msg.mr[0] = op;
     utcb->msg.mr[1] = from;
-    err = l4_error_u(rm_call(rm, utcb, 2, 0), utcb);
+    tag = rm_call(rm, utcb, 2, 0);
+    err = l4_error_u(tag, utcb);
     if (err < 0)
         return err;
-    if (n > mr[0])
-        n = (unsigned)mr[0];
-    for (unsigned i = 0; i < n; i++)
-        to[i] = (l4re_rm_range_t){mr[1 + 3 * i], mr[2 + 3 * i], mr[3 + 3 * i]};
-    return (long)n;
+    there = l4_msgtag_words(tag) ? (l4_msgtag_words(tag) - 1) / size : 0;
+    if (there && there > utcb->msg.mr[0])
+        there = utcb->msg.mr[0];
+    return (long)(n < there ? n : there);
+}
+
+static long ranges(l4_cap_idx_t rm, unsigned op, l4_addr_t from, l4re_rm_range_t *to, unsigned n)
+{
+    l4_utcb_t *utcb = l4_utcb();
+    const l4_umword_t *mr = &utcb->msg.mr[1];
+    long there = list_call(rm, utcb, op, from, 3, n);
+
+    for (long i = 0; i < there; i++, mr += 3)
+        to[i] = (l4re_rm_range_t){mr[0], mr[1], mr[2]};
+    return there;
 }
 
 long l4re_rm_get_regions_srv(l4_cap_idx_t rm, l4_addr_t from, l4re_rm_range_t *to, unsigned n)
 {
-    return list(rm, L4RE_RM_GET_REGIONS_OP, from, to, n);
+    return ranges(rm, L4RE_RM_GET_REGIONS_OP, from, to, n);
 }
 
 long l4re_rm_get_areas_srv(l4_cap_idx_t rm, l4_addr_t from, l4re_rm_range_t *to, unsigned n)
 {
-    return list(rm, L4RE_RM_GET_AREAS_OP, from, to, n);
+    return ranges(rm, L4RE_RM_GET_AREAS_OP, from, to, n);
 }
 
 long l4re_rm_each_srv(l4_cap_idx_t rm, long (*f)(const l4re_rm_range_t *r, void *arg), void *arg)
@@ -236,20 +249,13 @@ long l4re_rm_get_faults_srv(l4_cap_idx_t rm, unsigned long behind, l4re_rm_pendi
                             unsigned n)
 {
     l4_utcb_t *utcb = l4_utcb();
-    const l4_umword_t *mr = utcb->msg.mr;
-    long err;
+    const l4_umword_t *mr = &utcb->msg.mr[1];
+    long there = list_call(rm, utcb, L4RE_RM_GET_FAULTS_OP, behind, 4, n);
 
-    utcb->msg.mr[0] = L4RE_RM_GET_FAULTS_OP;
-    utcb->msg.mr[1] = behind;
-    err = l4_error_u(rm_call(rm, utcb, 2, 0), utcb);
-    if (err < 0)
-        return err;
-    if (n > mr[0])
-        n = (unsigned)mr[0];
-    for (unsigned i = 0; i < n; i++, mr += 4)
-        to[i] = (l4re_rm_pending_t){mr[1], mr[2] & ~(l4_umword_t)L4_PF_BITS, mr[2] & L4_PF_BITS,
-                                    mr[3], mr[4]};
-    return (long)n;
+    for (long i = 0; i < there; i++, mr += 4)
+        to[i] = (l4re_rm_pending_t){mr[0], mr[1] & ~(l4_umword_t)L4_PF_BITS, mr[1] & L4_PF_BITS,
+                                    mr[2], mr[3]};
+    return there;
 }
 
 long l4re_rm_answer_fault_srv(l4_cap_idx_t rm, unsigned long id, long error)
