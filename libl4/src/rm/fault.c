@@ -35,7 +35,7 @@ L4_ALWAYS_INLINE long map_call(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offse
     utcb->msg.mr[2] = offset;
     utcb->msg.mr[3] = flags;
     utcb->buf.bdr = RM_BDR_MAP;
-    tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0), L4_IPC_NEVER);
+    tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0), rm_patience());
     utcb->buf.bdr = RM_BDR_WAIT;
     if (L4_UNLIKELY(l4_msgtag_has_error(tag) || l4_msgtag_label(tag) < 0))
         return l4_error_u(tag, utcb);

@@ -8,13 +8,14 @@
  *
  * P1  In rm_pending are the workers in the state RM_PENDING without verdict, in the order in which
  *     they came.
- * P2  Without a handler nobody is in the queue. A handler that is gone is noticed when it is to be
- *     triggered; then all are refused.
+ * P2  Without a handler nobody is in the queue. Who waits looks now and then whether the handler's
+ *     object is still there, and it is noticed when it is to be triggered; then all are refused.
  * P3  A worker waits here only if another one stands in: the handler is always heard.
  */
 #include "rm.h"
 
 #include <l4/re/c/rm.h>
+#include <l4/sys/task.h>
 #include <l4/sys/thread.h>
 #include <l4/sys/utcb.h>
 
@@ -51,6 +52,13 @@ static bool trigger(l4_utcb_t *utcb)
     return !l4_msgtag_has_error(tag) || l4_ipc_error_code(utcb) != L4_IPC_ENOT_EXISTENT;
 }
 
+/* Ours is a copy: it goes when the object does, or the task that gave it. */
+static bool handler_gone(l4_utcb_t *utcb)
+{
+    return l4_is_valid_cap(handler) &&
+           l4_error_u(l4_task_cap_valid_u(L4_BASE_TASK_CAP, handler, utcb), utcb) == 0;
+}
+
 static void handler_set(l4_cap_idx_t to, l4_utcb_t *utcb)
 {
     if (l4_is_valid_cap(handler))
@@ -79,8 +87,10 @@ long rm_pending_wait(struct rm_worker *w, const struct rm_fault *f, long err)
         handler_set(L4_INVALID_CAP, w->utcb);
     while (w->verdict == RM_FAULT_OPEN) {
         rm_unlock();
-        l4_ipc_sleep(L4_IPC_NEVER); /* until leave(), or for no reason */
+        l4_ipc_sleep_ms(RM_HANDLER_LOOK_MS); /* or until leave(), or for no reason */
         rm_lock();
+        if (w->verdict == RM_FAULT_OPEN && handler_gone(w->utcb))
+            handler_set(L4_INVALID_CAP, w->utcb);
     }
     rm_settle();
     rm_set_state(w, RM_WAITING);

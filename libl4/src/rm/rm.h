@@ -59,12 +59,18 @@ enum {
     RM_STACK_RESERVE = 2 << 20, /* bytes below the top of the stack that the heap stays away from */
     RM_SLOTS = 2048,        /* capabilities that the region manager holds itself */
     RM_WORKERS_MAX = 512,   /* threads: as many faults of the task may be waiting at once */
+    RM_HANDLER_LOOK_MS = 50, /* a fault handler that is gone is noticed so soon */
     RM_WORKER_STACK = 8 << 10, /* bytes; a report, the deepest, needs 3 KiB */
     RM_FAULTS_KEPT = 1024,  /* a ring: what STATS can still tell about */
     RM_BACKTRACE_MAX = 24,  /* return addresses: fit on one log line */
     RM_REPORT_REGIONS = 16, /* shown with a report, around the place */
     RM_GATE_LABEL = 0x100,
 };
+
+/* 262 ms (512 * 2^9 us), until a manager has taken a request, and again until it has answered: how
+ * long the last worker waits for it. More than an honest one needs; and so much of the time of all
+ * threads does one cost that hangs. */
+#define RM_PATIENCE l4_ipc_timeout(512, 9, 512, 9)
 
 /* While it is being served, `error` of a record. */
 #define RM_FAULT_OPEN 1L
@@ -156,8 +162,17 @@ long rm_workers_start(void);
 l4_msgtag_t rm_next(struct rm_worker *w, l4_umword_t *label);
 /* Answer without waiting. */
 void rm_answer(struct rm_worker *w, l4_msgtag_t answer);
-/* With the lock: another worker stands in, so this one may wait. */
-bool rm_may_wait(void);
+/* How many workers stand in; with one this one may wait. */
+extern unsigned rm_idle;
+static inline bool rm_may_wait(void)
+{
+    return rm_idle != 0;
+}
+/* For how long it may wait for a dataspace manager. */
+static inline l4_timeout_t rm_patience(void)
+{
+    return L4_LIKELY(rm_may_wait()) ? L4_IPC_NEVER : RM_PATIENCE;
+}
 /* With the lock: what is left of a cancellation of this worker ends here (M5). */
 void rm_settle(void);
 /* With the lock: no call with a window in [start, end) is under way any more (M4). */

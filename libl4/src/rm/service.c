@@ -71,7 +71,7 @@ static long check_rights(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_umword_t flags)
 
     utcb->msg.mr[0] = L4RE_DS_INFO_OP;
     utcb->buf.bdr = RM_BDR_NONE;
-    tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 1, 0, 0), L4_IPC_NEVER);
+    tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 1, 0, 0), rm_patience());
     utcb->buf.bdr = RM_BDR_WAIT;
     err = l4_error_u(tag, utcb);
     if (L4_LIKELY(err >= 0))

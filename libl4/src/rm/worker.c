@@ -7,8 +7,9 @@
  *
  * W1  The kernel gives the gate to who stands in when a message finds the thread behind it busy
  *     (docs/ipc.md). That one says so in rm_owner before it does anything else, and sees to it that
- *     somebody stands in for itself; if nobody can be had it goes on alone.
- * W2  `idle` workers stand in or will, without waiting for anybody before.
+ *     somebody stands in for itself; if nobody can be had it goes on alone, and then asks nobody
+ *     for longer than RM_PATIENCE.
+ * W2  rm_idle workers stand in or will, without waiting for anybody before.
  * W3  A worker that waits openly and has lost the gate would never hear of anything again: who got
  *     the gate sends it a nudge. One that is about to wait is in the state RM_WAITING and of the
  *     same priority, so it is there after a few turns.
@@ -29,7 +30,8 @@ struct rm_worker *rm_owner;
 static struct rm_worker first = {.thread = QUIRE_RM_THREAD_CAP};
 static struct rm_worker *all = &first;
 static struct rm_worker *unfinished; /* what it lacked was not to be had */
-static unsigned made = 1, idle;
+static unsigned made = 1;
+unsigned rm_idle;
 
 /* Its holder is ready and of the same priority: it gets on while we do not. */
 void rm_lock_wait(void)
@@ -40,11 +42,6 @@ void rm_lock_wait(void)
 void rm_settle(void)
 {
     l4_thread_yield();
-}
-
-bool rm_may_wait(void)
-{
-    return idle != 0;
 }
 
 /* ---------------------------------------------------------------- making one */
@@ -116,7 +113,7 @@ static long worker_new(l4_utcb_t *utcb)
     w->next = all;
     all = w;
     made++;
-    idle++;
+    rm_idle++;
     return 0;
 }
 
@@ -162,11 +159,11 @@ static void take_over(struct rm_worker *w)
     before = rm_owner;
     rm_owner = w;
     rm_counts.handovers++;
-    idle--;
+    rm_idle--;
     w->idle = false;
-    if (!idle)
+    if (!rm_idle)
         rm_workers_collect(w->utcb, &workers, &busy);
-    if (!idle)
+    if (!rm_idle)
         worker_new(w->utcb);
     rm_unlock();
     if (before != w)
@@ -202,7 +199,7 @@ l4_msgtag_t rm_next(struct rm_worker *w, l4_umword_t *label)
             return l4_ipc_wait(w->utcb, label, L4_IPC_NEVER);
     }
     rm_lock();
-    idle += !w->idle;
+    rm_idle += !w->idle;
     w->idle = true;
     rm_unlock();
     return stand_in(w, label);

@@ -19,5 +19,7 @@ int main(void)
     refusals_start();
     test_pagers();
     test_handler();
+    test_foreign_handler();
+    test_too_many();
     return tap_done();
 }

@@ -18,7 +18,9 @@
 
 /* The sets; a set prints its results. */
 void test_pagers(void);
+void test_too_many(void);
 void test_handler(void);
+void test_foreign_handler(void);
 bool check(bool good, const char *sentence);
 bool check_eq(long seen, long expected, const char *sentence);
 
