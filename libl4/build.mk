@@ -4,7 +4,7 @@
 # serves musl's system calls, for ordinary programs.
 libl4-y += src/crt0.S src/bootstack.S src/start.c src/end.c src/err.c src/cap_alloc.c src/kumem.c \
     src/log.c src/namespace.c src/parent.c src/starter.c src/server.c \
-    src/sigma0.c src/ram.c
+    src/sigma0.c src/ram.c src/stack.c
 small-y := src/exit.c src/assert.c src/string.c src/stdlib.c src/vprintf.c src/snprintf.c \
     src/stdio.c src/thread.c
 linux-y := src/linux/entry.S src/linux/start.c src/linux/bare.c src/linux/calls.c \

@@ -114,13 +114,17 @@ static const char *access_name(l4_umword_t error_code)
 /* Nothing is attached there; perhaps the place has a name all the same: the guard of a stack. */
 static void no_region_reason(l4_addr_t addr, char *reason, unsigned size)
 {
-    const struct region *area, *r;
+    const struct region *area, *r, *above;
 
     rm_lock();
     area = region_first_area(&rm_map, addr, addr + 1);
     r = region_find(&rm_map, addr);
+    above = r ? region_find(&rm_map, r->end) : NULL;
     if (area && area->name)
         snprintf(reason, size, "no region there (%.23s)", area->name);
+    else if (above && (above->flags & L4RE_RM_F_W))
+        snprintf(reason, size, "no region there (guard below the region [0x%lx, 0x%lx))",
+                 above->start, above->end);
     else if (r)
         snprintf(reason, size, "no region there (reserved from 0x%lx to 0x%lx)", r->start,
                  r->end - 1);
