@@ -6,9 +6,6 @@
  */
 #include "slow.h"
 
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/irq.h>
 #include <l4/sys/scheduler.h>
 #include <l4/sys/task.h>
@@ -179,7 +176,7 @@ static void touchers_done(unsigned n)
 
 static void heals(void)
 {
-    l4_umword_t woken = stat(L4RE_RM_STATS_WOKEN);
+    l4_umword_t woken = rm_stat(L4RE_RM_STATS_WOKEN);
     unsigned before = refused, done = 0;
 
     check(doctor_start(HEALS), "a handler in another task installs itself");
@@ -188,7 +185,7 @@ static void heals(void)
     for (unsigned i = 0; i < 3; i++)
         done += EVENTUALLY(touched[i]);
     check_eq(done, 3, "it attaches its dataspace, and three threads go on");
-    check(refused == before && healed == 3 && stat(L4RE_RM_STATS_WOKEN) - woken == 3,
+    check(refused == before && healed == 3 && rm_stat(L4RE_RM_STATS_WOKEN) - woken == 3,
           "each woken by one attach, none refused");
     check_eq(*(volatile char *)(EMPTY_PLACE + 2 * L4_PAGESIZE + 8), 1,
              "they see the dataspace that the second has written to");
@@ -199,14 +196,14 @@ static void heals(void)
 
 static void declines(void)
 {
-    l4_umword_t rejected = stat(L4RE_RM_STATS_REJECTED);
+    l4_umword_t rejected = rm_stat(L4RE_RM_STATS_REJECTED);
     unsigned before = refused;
 
     treatment = DECLINES;
     touch_start(0, EMPTY_PLACE, false);
     touch_start(1, EMPTY_PLACE + L4_PAGESIZE, true);
     check(EVENTUALLY(touched[0] && touched[1]) && refused == before + 2 &&
-              stat(L4RE_RM_STATS_REJECTED) - rejected == 2,
+              rm_stat(L4RE_RM_STATS_REJECTED) - rejected == 2,
           "it declines: a clean fault each");
     touchers_done(2);
 }
@@ -226,7 +223,7 @@ static void raves(void)
     check(EVENTUALLY(touched[0] && touched[1]) && refused == before + 2,
           "until it comes to its senses");
     touchers_done(2);
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "then nobody waits");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "then nobody waits");
 }
 
 static void hangs(void)
@@ -261,7 +258,7 @@ static void dies(void)
     touch_start(0, EMPTY_PLACE, false);
     check(EVENTUALLY(touched[0]) && refused == before + 2, "from then on all are refused at once");
     touch_done(0);
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "nobody waits");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "nobody waits");
 }
 
 /* What is attached need not be a dataspace, nor stay one. */

@@ -3,9 +3,6 @@
  */
 #include "slow.h"
 
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/irq.h>
 
 /* ---- the fault handler of the whole map ---- */
@@ -29,7 +26,7 @@ static int attach_fresh(l4re_ds_t ds, l4_addr_t place, l4re_rm_flags_t flags)
 
 static void handler_attaches(l4re_ds_t ds)
 {
-    l4_umword_t woken = stat(L4RE_RM_STATS_WOKEN);
+    l4_umword_t woken = rm_stat(L4RE_RM_STATS_WOKEN);
     unsigned before = refused;
 
     check_eq(l4re_rm_set_fault_handler(irq), 0, "a fault handler for the whole map");
@@ -48,10 +45,10 @@ static void handler_attaches(l4re_ds_t ds)
     EVENTUALLY(l4re_rm_get_faults(0, list, 8) == 3);
     check_eq(l4re_rm_get_faults(0, list, 8), 3, "and waits again");
     check_eq(attach_fresh(ds, EMPTY_PLACE + L4_PAGESIZE, L4RE_RM_F_R), 0, "an attach without W");
-    check_eq((long)(stat(L4RE_RM_STATS_WOKEN) - woken), 0, "does not serve a write");
+    check_eq((long)(rm_stat(L4RE_RM_STATS_WOKEN) - woken), 0, "does not serve a write");
     l4re_rm_detach((void *)(EMPTY_PLACE + L4_PAGESIZE));
     check_eq(attach_fresh(ds, EMPTY_PLACE + L4_PAGESIZE, L4RE_RM_F_RW), 0, "one with W");
-    check_eq((long)(stat(L4RE_RM_STATS_WOKEN) - woken), 1, "wakes exactly the one that it serves");
+    check_eq((long)(rm_stat(L4RE_RM_STATS_WOKEN) - woken), 1, "wakes exactly whom it serves");
     check(EVENTUALLY(touched[1]) && !touched[0] && !touched[2] && refused == before,
            "which goes on");
     check_eq(l4re_rm_get_faults(0, list, 8), 2, "the others wait");
@@ -68,7 +65,7 @@ static void handler_refuses(l4re_ds_t ds)
     for (unsigned i = 0; i < 3; i++)
         touch_done(i);
     check_eq(l4re_rm_get_faults(0, list, 8), 0, "the one that is killed while it waits is gone");
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "and its worker is free");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "and its worker is free");
     l4re_rm_detach((void *)(EMPTY_PLACE + L4_PAGESIZE));
     check_eq(attach_fresh(ds, EMPTY_PLACE, L4RE_RM_F_R), 0, "a region to be read");
     touch_start(0, EMPTY_PLACE, true);

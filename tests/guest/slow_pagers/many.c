@@ -3,8 +3,6 @@
  */
 #include "slow.h"
 
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/task.h>
 #include <l4/util/thread.h>
 
@@ -67,19 +65,19 @@ void test_too_many(void)
     l4re_rm_attach(&at, L4_PAGESIZE, L4RE_RM_F_RW, gate, 0, 0);
     while (started < WAITING_MAX && start(started))
         started++;
-    check(EVENTUALLY(stat(L4RE_RM_STATS_BUSY) == WAITING_MAX), "511 faults wait for a pager");
-    check_eq((long)stat(L4RE_RM_STATS_WORKERS), WAITING_MAX + 1, "and one thread is left");
+    check(EVENTUALLY(rm_stat(L4RE_RM_STATS_BUSY) == WAITING_MAX), "511 faults wait for a pager");
+    check_eq((long)rm_stat(L4RE_RM_STATS_WORKERS), WAITING_MAX + 1, "and one thread is left");
     check_eq(touch_fresh(FRESH), FRESH, "which serves everybody else");
     for (unsigned i = 0; i < MORE; i++)
         started += start(started);
     check_eq(started, MANY, "three more faults for the same pager");
     check(EVENTUALLY(refused == before + MORE) && went_on == MORE, "are a clean fault each");
     check_eq(touch_fresh(FRESH), FRESH, "everybody else is served as before");
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), WAITING_MAX, "who waited waits");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), WAITING_MAX, "who waited waits");
     hangs = false;
     check(EVENTUALLY(went_on == MANY) && refused == before + MORE,
           "until the pager answers: then all go on");
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "nobody waits any more");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "nobody waits any more");
     while (started-- > 0)
         thread_end(&many[started]);
     l4re_rm_detach(at);

@@ -5,10 +5,7 @@
  */
 #include "slow.h"
 
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/util/cap_alloc.h>
 #include <l4/re/c/util/kumem_alloc.h>
-#include <l4/sys/factory.h>
 #include <l4/sys/task.h>
 #include <l4/util/thread.h>
 
@@ -96,18 +93,18 @@ static void pager_end(void)
 
 static void one_waits_alone(void)
 {
-    l4_umword_t handovers = stat(L4RE_RM_STATS_HANDOVERS);
+    l4_umword_t handovers = rm_stat(L4RE_RM_STATS_HANDOVERS);
 
     pager_start(SLOW);
     touch_start(0, SLOW_PLACE, false);
     check(EVENTUALLY(asked == 1), "a slow pager is asked");
     check_eq(touch_fresh(FRESH), FRESH, "meanwhile every fault of another region is served");
-    check_eq((long)(stat(L4RE_RM_STATS_HANDOVERS) - handovers), 1, "by one other thread");
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), 1, "one worker waits for the pager");
+    check_eq((long)(rm_stat(L4RE_RM_STATS_HANDOVERS) - handovers), 1, "by one other thread");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 1, "one worker waits for the pager");
     check(!touched[0], "and one thread");
     go = true;
     check(EVENTUALLY(touched[0]), "which goes on when the pager answers");
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "then no worker waits");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "then no worker waits");
     touch_done(0);
     pager_end();
 }
@@ -120,9 +117,9 @@ static void many_wait(void)
     pager_start(SLOW);
     for (unsigned i = 0; i < TOUCHERS; i++)
         touch_start(i, SLOW_PLACE + i % 4 * L4_PAGESIZE, i & 1);
-    check(EVENTUALLY(stat(L4RE_RM_STATS_BUSY) == TOUCHERS), "six threads wait for a slow pager");
+    check(EVENTUALLY(rm_stat(L4RE_RM_STATS_BUSY) == TOUCHERS), "six threads wait for a slow pager");
     check_eq(touch_fresh(FRESH), FRESH, "nobody else does");
-    workers = stat(L4RE_RM_STATS_WORKERS);
+    workers = rm_stat(L4RE_RM_STATS_WORKERS);
     check(workers >= TOUCHERS + 1 && workers <= TOUCHERS + 2,
            "there are as many workers, and one or two more");
     go = true;
@@ -131,7 +128,7 @@ static void many_wait(void)
     check_eq(done, TOUCHERS, "all go on");
     for (unsigned i = 0; i < TOUCHERS; i++)
         touch_done(i);
-    check_eq((long)stat(L4RE_RM_STATS_WORKERS), (long)workers, "workers are used again");
+    check_eq((long)rm_stat(L4RE_RM_STATS_WORKERS), (long)workers, "workers are used again");
     pager_end();
 }
 
@@ -142,7 +139,7 @@ static void killed_while_waiting(void)
     check(EVENTUALLY(asked == 1), "a thread waits for a pager that never answers");
     check_eq(touch_fresh(FRESH), FRESH, "which costs nobody else");
     touch_done(0);
-    check(EVENTUALLY(stat(L4RE_RM_STATS_BUSY) == 0), "when it is killed its entry goes");
+    check(EVENTUALLY(rm_stat(L4RE_RM_STATS_BUSY) == 0), "when it is killed its entry goes");
     manner = HONEST;
     pager_end();
 }
@@ -157,7 +154,7 @@ static void detached_while_waiting(void)
     check_eq(l4re_rm_detach((void *)SLOW_PLACE), 0, "a region in which a thread waits is detached");
     check(EVENTUALLY(touched[0]), "the thread goes on");
     check(refused == before + 1 && refused_at == SLOW_PLACE + L4_PAGESIZE, "with a clean fault");
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "and nobody waits for the pager any more");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "and nobody waits for the pager any more");
     manner = HONEST;
     touch_done(0);
     pager_end();
@@ -182,7 +179,7 @@ static void answered_too_late(void)
     check_eq(*(volatile char *)(SLOW_PLACE + L4_PAGESIZE), 0, "its page reaches nobody");
     check(EVENTUALLY(touched[0]) && refused - before <= 1,
            "the thread has seen the old region's end, or the new region");
-    check_eq((long)stat(L4RE_RM_STATS_BUSY), 0, "nobody waits any more");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "nobody waits any more");
     touch_done(0);
     pager_end();
     l4re_util_cap_free_um(ds);

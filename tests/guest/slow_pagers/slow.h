@@ -9,12 +9,9 @@
  */
 #pragma once
 
-#include <abi/stats.h>
-#include <l4/re/c/rm.h>
-#include <l4/re/env.h>
-#include <l4/sys/ipc.h>
+#include "balance.h"
 
-#include <stdbool.h>
+#include <l4/sys/ipc.h>
 
 /* The sets; a set prints its results. */
 void test_pagers(void);
@@ -62,8 +59,6 @@ extern volatile unsigned refused;
 extern volatile l4_addr_t refused_at;
 extern l4_cap_idx_t handler_gate;
 void refusals_start(void);
-
-l4_umword_t stat(enum l4re_rm_stats which);
 
 /* A fresh page of anonymous memory each time; how many the region manager resolved. */
 enum { FRESH = 64 };

@@ -3,11 +3,7 @@
  */
 #include "slow.h"
 
-#include <l4/re/c/mem_alloc.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
 #include <l4/re/c/util/kumem_alloc.h>
-#include <l4/sys/factory.h>
 #include <l4/util/thread.h>
 
 #include <string.h>
@@ -120,14 +116,6 @@ void touch_done(unsigned n)
     thread_end(&toucher[n]);
 }
 
-l4_umword_t stat(enum l4re_rm_stats which)
-{
-    l4_umword_t words[L4RE_RM_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->rm, L4RE_STATS_GET_OP, 0, words, L4RE_RM_STATS_NUM);
-    return words[which];
-}
-
 long touch_fresh(unsigned n)
 {
     l4re_ds_t ds = l4re_util_cap_alloc();
@@ -136,10 +124,10 @@ long touch_fresh(unsigned n)
 
     l4re_ma_alloc(n * L4_PAGESIZE, ds, 0);
     l4re_rm_attach(&at, n * L4_PAGESIZE, L4RE_RM_F_RW, ds, 0, 0);
-    before = stat(L4RE_RM_STATS_RESOLVED);
+    before = rm_stat(L4RE_RM_STATS_RESOLVED);
     for (unsigned i = 0; i < n; i++)
         ((volatile char *)at)[i * L4_PAGESIZE] = 1;
-    before = stat(L4RE_RM_STATS_RESOLVED) - before;
+    before = rm_stat(L4RE_RM_STATS_RESOLVED) - before;
     l4re_rm_detach(at);
     l4re_util_cap_free_um(ds);
     return (long)before;

@@ -1,34 +1,22 @@
 /*
  * stacks/main.c - stacks with a guard below: what they give, refuse and give back
  */
+#include "balance.h"
 #include "tap.h"
 
-#include <abi/stats.h>
-#include <l4/re/c/rm.h>
 #include <l4/re/c/starter.h>
-#include <l4/re/c/stats.h>
-#include <l4/re/c/util/cap_alloc.h>
-#include <l4/re/env.h>
-#include <l4/sys/debugger.h>
-#include <l4/sys/err.h>
 #include <l4/util/stack.h>
 
 enum { SIZE = 4 * L4_PAGESIZE, MANY = 300, KILLED = 255 };
 
 static long looked(unsigned which)
 {
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, 0, words, L4RE_DS_STATS_NUM);
-    return (long)words[which];
+    return (long)ds_stat(l4re_env()->mem_alloc, L4RE_STATS_GET_OP, which);
 }
 
 static long regions(void)
 {
-    l4_umword_t words[L4RE_RM_STATS_NUM] = {0};
-
-    l4re_stats_get(l4re_env()->rm, L4RE_STATS_GET_OP, 0, words, L4RE_RM_STATS_NUM);
-    return (long)words[L4RE_RM_STATS_REGIONS];
+    return (long)rm_stat(L4RE_RM_STATS_REGIONS);
 }
 
 static void gives(void)
