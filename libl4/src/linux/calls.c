@@ -15,6 +15,28 @@ static long linux_zero(const struct linux_frame *f)
     return 0;
 }
 
+/* Nobody sends signals, so what is set is not kept: what was there is told as nothing. */
+enum { SIGNAL_SET = 8, SIGNAL_ACTION = 32 }; /* bytes: Linux's, not the C library's */
+
+static long nothing_before(const struct linux_frame *f, size_t size)
+{
+    static const char nothing[SIGNAL_ACTION];
+
+    if (f->r10 != SIGNAL_SET)
+        return -EINVAL;
+    return f->rdx && linux_copy((void *)f->rdx, nothing, size) ? -EFAULT : 0;
+}
+
+static long linux_rt_sigaction(const struct linux_frame *f)
+{
+    return nothing_before(f, SIGNAL_ACTION);
+}
+
+static long linux_rt_sigprocmask(const struct linux_frame *f)
+{
+    return nothing_before(f, SIGNAL_SET);
+}
+
 static long linux_getpid(const struct linux_frame *f)
 {
     (void)f;
@@ -47,8 +69,8 @@ static linux_function *const calls[] = {
     [SYS_mprotect] = linux_mprotect,
     [SYS_munmap] = linux_munmap,
     [SYS_brk] = linux_zero, /* the break is at 0 and stays there: the C library takes mmap */
-    [SYS_rt_sigaction] = linux_zero, /* nobody sends signals */
-    [SYS_rt_sigprocmask] = linux_zero,
+    [SYS_rt_sigaction] = linux_rt_sigaction,
+    [SYS_rt_sigprocmask] = linux_rt_sigprocmask,
     [SYS_ioctl] = linux_ioctl,
     [SYS_readv] = linux_readv,
     [SYS_writev] = linux_writev,

@@ -4,7 +4,9 @@
 #include "sets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,10 +102,57 @@ static long failed(long result)
     return result == -1 ? -errno : result;
 }
 
+/* Linux's numbers that docs/libl4.md does not promise. */
+static void small_numbers(void)
+{
+    static const short served[] = {
+        SYS_read, SYS_write, SYS_open, SYS_close, SYS_lseek, SYS_mmap, SYS_mprotect, SYS_munmap,
+        SYS_brk, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_ioctl, SYS_readv, SYS_writev,
+        SYS_sched_yield, SYS_mremap, SYS_madvise, SYS_pause, SYS_nanosleep, SYS_getpid, SYS_clone,
+        SYS_exit, SYS_kill, SYS_getuid, SYS_getgid, SYS_geteuid, SYS_getegid, SYS_gettid,
+        SYS_tkill, SYS_futex, SYS_set_tid_address, SYS_clock_gettime, SYS_clock_getres,
+        SYS_clock_nanosleep, SYS_exit_group, SYS_openat, SYS_arch_prctl};
+    int wrong = 0, other = 0;
+
+    for (long number = 0; number < 1000; number++) {
+        unsigned i = 0;
+
+        while (i < sizeof(served) / sizeof(served[0]) && served[i] != number)
+            i++;
+        if (i < sizeof(served) / sizeof(served[0]))
+            continue;
+        other++;
+        wrong += failed(syscall(number, 1, NOWHERE, NOWHERE, 4096, 0, 0)) != -ENOSYS;
+    }
+    check_eq(other, 1000 - 37, "of Linux's first thousand numbers 37 are served");
+    check_eq(wrong, 0, "all others are ENOSYS");
+}
+
+/* There are no signals: nobody handles one, none is held up. */
+static void signals(void)
+{
+    struct sigaction old;
+    sigset_t held;
+    int wrong = 0;
+
+    memset(&old, 0x55, sizeof(old));
+    check(sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler == SIG_DFL && old.sa_flags == 0,
+          "a signal is handled as it is everywhere");
+    memset(&held, 0x55, sizeof(held));
+    check(sigprocmask(SIG_BLOCK, NULL, &held) == 0, "asked for its signals a thread");
+    for (int i = 1; i < 65; i++)
+        wrong += sigismember(&held, i) == 1;
+    check_eq(wrong, 0, "holds up none");
+    check(failed(syscall(SYS_rt_sigaction, SIGINT, NULL, NOWHERE, 8)) == -EFAULT &&
+              failed(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, KERNEL, 8)) == -EFAULT &&
+              failed(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &held, 16)) == -EINVAL,
+          "what was there is not told to a bad pointer");
+}
+
 static void bad_pointers(void)
 {
     static void *const bad[] = {NULL, (void *)8, NOWHERE, NON_CANONICAL, KERNEL, (void *)-8UL};
-    int wrong = 0;
+    int wrong = 0, file = open("clib.elf", O_RDONLY);
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct iovec v = {bad[i], 100};
@@ -113,11 +162,18 @@ static void bad_pointers(void)
         wrong += failed(writev(1, &v, 1)) != -EFAULT;
         wrong += failed(syscall(SYS_clock_gettime, 1, bad[i])) != -EFAULT;
         wrong += failed(syscall(SYS_nanosleep, bad[i], NULL)) != -EFAULT;
+        wrong += failed(syscall(SYS_clock_getres, 1, bad[i])) != (bad[i] ? -EFAULT : 0);
+        wrong += failed(syscall(SYS_clock_nanosleep, 1, 0, bad[i], NULL)) != -EFAULT;
         wrong += failed(syscall(SYS_open, bad[i], 0)) != -EFAULT;
+        wrong += failed(syscall(SYS_openat, -100, bad[i], 0)) != -EFAULT;
+        wrong += failed(read(file, bad[i], 100)) != -EFAULT;
+        wrong += failed(readv(file, bad[i], 2)) != -EFAULT;
+        wrong += failed(readv(file, &v, 1)) != -EFAULT;
         wrong += failed(syscall(SYS_ioctl, 1, 0x5413, bad[i])) != -EFAULT;
         wrong += failed(syscall(SYS_futex, bad[i], 0, 0, NULL)) != -EFAULT;
     }
     check_eq(wrong, 0, "bad pointers are EFAULT");
+    check(lseek(file, 0, SEEK_CUR) == 0 && close(file) == 0, "a file stays where it was");
     wrong = write(1, NOWHERE, 0) != 0 || failed(write(7, "x", 1)) != -EBADF ||
             failed(read(7, &wrong, 1)) != -EBADF || failed(lseek(7, 0, 0)) != -EBADF ||
             failed(close(7)) != -EBADF || failed(syscall(SYS_writev, 1, NOWHERE, ~0UL)) != -EINVAL;
@@ -140,6 +196,8 @@ void test_calls(void)
 {
     registers();
     random_numbers();
+    small_numbers();
+    signals();
     bad_pointers();
     half_a_text();
 }

@@ -30,7 +30,7 @@ void test_ends(void)
         int status;
     } programs[] = {
         {"in_thread", 23}, {"in_raw", 24}, {"by_last", 25}, {"by_abort", 134}, {"by_assert", 134},
-        {"by_signal", 143}, {"by_null", 255},
+        {"by_signal", 143}, {"by_null", 255}, {"no_files", 26},
     };
     l4_cap_idx_t starter = l4re_env_get_cap("starter");
 
