@@ -311,7 +311,7 @@ void ipc_leave_nothing(struct thread *act, struct thread *other)
     struct thread *t = act->state == THREAD_READY && !act->cont ? act : other;
 
     walk_abandon(act);
-    if (walk_any_given_up() && t->state == THREAD_READY && !t->cont)
+    if (object_any_dying() && t->state == THREAD_READY && !t->cont)
         t->cont = reap;
 }
 

@@ -32,8 +32,8 @@ void ipc_fail(struct thread *t, unsigned error);
 void ipc_deliver(struct thread *t, l4_msgtag_t tag, uint64_t label);
 /* The message from -> to is over: both go on. error: of the sending phase, 0 or even code. */
 void ipc_sent(struct thread *from, struct thread *to, l4_msgtag_t tag, unsigned error);
-/* act has mapped the items of a message that is over: what it has left half done is finished by
- * whoever of the two goes on, before it does. */
+/* act has mapped the items of a message that is over: what it has left half done, or made die, is
+ * finished by whoever of the two goes on, before it does. */
 void ipc_leave_nothing(struct thread *act, struct thread *other);
 /* t, the running thread, waits in `queue` (RECV_FROM) as long as its call's receive timeout says,
  * for what no thread sends: an interrupt, a semaphore. */

@@ -167,8 +167,8 @@ static int item_transfer(struct thread *from, struct thread *to, struct thread *
     return 0;
 }
 
-/* Go on with the items of the transfer that act is working on. 0: all done; 1: preempted; else
- * the sender's IPC error. */
+/* Go on with the items of the transfer that act is working on. 0: all done; 1: preempted (at the
+ * end, too: what was replaced may be dying); else the sender's IPC error. */
 static int run_items(struct thread *act)
 {
     struct thread *other = act->partner;
@@ -183,9 +183,7 @@ static int run_items(struct thread *act)
             return err;
         act->xfer_item++;
     }
-    act->xfer_active = false;
-    act->partner = NULL;
-    return 0;
+    return cpu0.resched;
 }
 
 static SELDOM struct thread *transfer_items(struct thread *act)
@@ -228,11 +226,12 @@ int msg_items_now(struct thread *from, struct thread *to)
     err = run_items(from);
     if (err == 1) {
         from->cont = transfer_items;
-    } else if (err) {
-        from->xfer_active = false;
-        from->partner = NULL;
-        ipc_sent(from, to, (l4_msgtag_t){(long)from->send_tag}, (unsigned)err);
+        return 1;
     }
+    from->xfer_active = false;
+    from->partner = NULL;
+    if (err)
+        ipc_sent(from, to, (l4_msgtag_t){(long)from->send_tag}, (unsigned)err);
     return err;
 }
 

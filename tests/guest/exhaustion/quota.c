@@ -196,6 +196,46 @@ static void mappings(void)
     expect(used() - before < 4096); /* what lies beside our own superpage goes with its children */
 }
 
+/* The last capability of the only gate that the factory can pay for lies where a message brings
+ * another one: the next gate can be made at once. */
+static void replaced_by_an_item(unsigned op)
+{
+    struct child *c = child_new();
+    struct job *j = job_new(L4_SYSF_WAIT, L4_INVALID_CAP);
+    l4_cap_idx_t to = op == L4_SYSF_SEND ? c->thread : gate_new(c->thread, 0);
+    l4_utcb_t *u = l4_utcb();
+    l4_umword_t label;
+
+    slot = slot_new();
+    expect_eq(make_gate(), 0);
+    expect_eq(l4_error(l4_task_map(c->task, L4_BASE_TASK_CAP,
+                                   l4_obj_fpage(slot, 0, L4_CAP_FPAGE_RWSD),
+                                   l4_map_control(CHILD_CAP(5), 0, L4_MAP_ITEM_GRANT))), 0);
+    j->br[0] = CHILD_CAP(5) | L4_RCV_ITEM_SINGLE_CAP;
+    j->next = job_new(L4_SYSF_SEND | L4_SYSF_REPLY, L4_INVALID_CAP);
+    job_start(c, j);
+    expect_eq(make_gate(), -L4_ENOMEM);
+    u->msg.mr[0] = L4_ITEM_MAP;
+    u->msg.mr[1] = l4_obj_fpage(L4_BASE_LOG_CAP, 0, L4_CAP_FPAGE_RW).raw;
+    expect_eq(l4_error(l4_ipc(to, u, op, 0, l4_msgtag(0, 0, 1, 0), &label, L4_IPC_NEVER)), 0);
+    expect(j->done);
+    expect_eq(make_gate(), 0);
+    expect_eq(destroy(slot), 0);
+}
+
+static void replaced(void)
+{
+    l4_umword_t gate, own = mapping_price();
+    l4_cap_idx_t poor = slot_new();
+
+    slot = slot_new();
+    gate = price(make_gate, own);
+    expect_eq(l4_error(l4_factory_create_factory(L4_BASE_FACTORY_CAP, poor, gate)), 0);
+    factory = poor;
+    replaced_by_an_item(L4_SYSF_SEND);
+    replaced_by_an_item(L4_SYSF_CALL);
+}
+
 const struct test quota_tests[] = {
     {"a task costs what it costs, and not a byte less will do", tasks},
     {"a thread costs what it costs", threads},
@@ -205,5 +245,6 @@ const struct test quota_tests[] = {
     {"nested factories can only spend what they were given", nested},
     {"a factory without capabilities pays until its objects are gone", factory_goes_first},
     {"what a task cannot pay for is not mapped to it", mappings},
+    {"what an item has replaced is paid back when the message is over", replaced},
     {NULL, NULL},
 };
