@@ -380,7 +380,7 @@ long-san:
 # A hundred million hostile system calls on each of three kernels.
 long-fuzz:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_fuzz.py $(TESTFLAGS)
-# The mapping database beside its specification, 10^7 steps booted on each of two kernels.
+# Random sequences beside the model, 10^7 steps booted on each of two kernels.
 long-model:
 	$(Q)QUIRE_LONG=1 $(PYTHON) tools/test.py tests/test_modeldriver.py $(TESTFLAGS)
 # An interrupt at 10^5 places of the kernel's long operations.
@@ -408,11 +408,11 @@ analyze:
 	$(Q)$(PYTHON) tools/analyze
 
 # Random sequences of operations from libFuzzer; what fails is build/fuzz/crash-*, which
-# build/host/test_random replays.
+# build/host/test_random replays, and tools/replay on the booted kernel.
 FUZZFLAGS ?= -max_total_time=60
 fuzz-model: $(O)/host/fuzz_random
 	@mkdir -p $(O)/fuzz/corpus
-	$(Q)$< -max_len=3000 -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 $(FUZZFLAGS) \
+	$(Q)$< -max_len=2400 -len_control=0 -artifact_prefix=$(O)/fuzz/ -print_final_stats=1 $(FUZZFLAGS) \
 	    $(O)/fuzz/corpus
 
 # All states of larger universes than make check and make test look at; ten million random

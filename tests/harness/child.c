@@ -63,21 +63,18 @@ void image_map(l4_cap_idx_t task)
               L4_FPAGE_RW);
 }
 
-static l4_cap_idx_t task_from(l4_cap_idx_t factory)
+static bool task_make(l4_cap_idx_t factory, l4_cap_idx_t task)
 {
     l4_fpage_t area = l4_fpage(CHILD_UTCB_ADDR, CHILD_UTCB_ORDER, L4_FPAGE_RW);
-    l4_cap_idx_t task = slot_new();
 
-    if (l4_error(l4_factory_create_task(factory, task, &area)) != 0)
-        return L4_INVALID_CAP;
-    return task;
+    return l4_error(l4_factory_create_task(factory, task, &area)) == 0;
 }
 
 l4_cap_idx_t task_new(void)
 {
-    l4_cap_idx_t task = task_from(L4_BASE_FACTORY_CAP);
+    l4_cap_idx_t task = slot_new();
 
-    expect(task != L4_INVALID_CAP);
+    expect(task_make(L4_BASE_FACTORY_CAP, task));
     return task;
 }
 
@@ -106,19 +103,32 @@ static struct child *child_take(void)
     return c;
 }
 
-struct child *child_new_from(l4_cap_idx_t factory)
+/* In the slots that it has. */
+static bool child_make(struct child *c, l4_cap_idx_t factory)
 {
-    struct child *c = child_take();
-
-    c->task = task_from(factory);
-    if (c->task == L4_INVALID_CAP || bind(c, factory, 0) != 0)
-        return NULL;
+    if (!task_make(factory, c->task) || bind(c, factory, 0) != 0)
+        return false;
     image_map(c->task);
     expect_eq(give(c, c->task, CHILD_TASK, L4_CAP_FPAGE_RWS), 0);
     expect_eq(give(c, c->thread, CHILD_THREAD, L4_CAP_FPAGE_RWS), 0);
     expect_eq(give(c, handler_gate, CHILD_PAGER, L4_CAP_FPAGE_RW), 0);
     expect_eq(give(c, L4_BASE_LOG_CAP, CHILD_LOG, L4_CAP_FPAGE_RW), 0);
-    return c;
+    return true;
+}
+
+struct child *child_new_from(l4_cap_idx_t factory)
+{
+    struct child *c = child_take();
+
+    c->task = slot_new();
+    return child_make(c, factory) ? c : NULL;
+}
+
+void child_again(struct child *c, struct child *second, l4_cap_idx_t factory)
+{
+    c->started = second->started = false;
+    expect(child_make(c, factory));
+    expect_eq(bind(second, factory, 1), 0);
 }
 
 struct child *child_new(void)

@@ -91,6 +91,8 @@ struct child *child_new(void);
 struct child *child_new_from(l4_cap_idx_t factory);
 /* A further thread in a child's task, with the UTCB of that number. */
 struct child *child_thread(struct child *in, unsigned utcb);
+/* A child whose task is gone, and its second thread (UTCB 1), once more. */
+void child_again(struct child *c, struct child *second, l4_cap_idx_t factory);
 /* Only a task: UTCB area, no image, no capabilities. */
 l4_cap_idx_t task_new(void);
 /* Map the program's image into a task; only its text and constants. */

@@ -18,8 +18,7 @@
 #include "irq.h"
 #include "map_memory.h"
 
-enum { FIRST_SLOT = 504 /* on two pages of the table */, COMMON_SLOT = 700, FIRST_PORT = 512 };
-enum { CHECK_EVERY = 64, POOL = 4 << 20, TASK_QUOTA = 512 << 10 };
+enum { COMMON_SLOT = 700, CHECK_EVERY = 64, POOL = 4 << 20, TASK_QUOTA = 512 << 10 };
 #define FRAMES (1UL << 30)
 
 uint64_t random_operations, random_effects[MODEL_KINDS_END], random_errors;
@@ -70,7 +69,7 @@ static uint64_t address(unsigned t, unsigned page)
 
 static uint64_t slot_index(unsigned slot)
 {
-    return (uint64_t)(FIRST_SLOT + slot) << L4_CAP_SHIFT;
+    return (uint64_t)(MODEL_FIRST_SLOT + slot) << L4_CAP_SHIFT;
 }
 
 static l4_fpage_t flexpage(const struct model_op *o, unsigned t, unsigned first)
@@ -78,7 +77,7 @@ static l4_fpage_t flexpage(const struct model_op *o, unsigned t, unsigned first)
     if (model_is_memory(o->kind))
         return fpage_mem(address(t, model_page(first)), o->order, o->rights);
     if (model_is_port(o->kind))
-        return fpage_make(L4_FPAGE_IO, (uint64_t)(FIRST_PORT + model_port(first)) << 12, o->order,
+        return fpage_make(L4_FPAGE_IO, (uint64_t)model_port(first) << 12, o->order,
                           o->rights);
     return fpage_make(L4_FPAGE_OBJ, slot_index(first), o->order, o->rights);
 }
@@ -227,8 +226,8 @@ static void squeeze(void)
 
         if (wanted && !rest[t])
             rest[t] = machine_factory(&quota[t]->obj,
-                                      q->limit - q->used - sizeof(struct factory) -
-                                          (uint64_t)model.room[t] * sizeof(struct mapping));
+                                      q->limit - q->used - model_cost[MODEL_FACTORY] -
+                                          (uint64_t)model.room[t] * model_capability_cost);
         if (!wanted && rest[t]) {
             machine_destroy(&rest[t]->obj);
             rest[t] = NULL;
@@ -323,7 +322,7 @@ static void compare_objects(void)
     for (unsigned t = 0; t < MODEL_TASKS; t++)
         if (rest[t])
             EXPECT(quota[t]->quota.limit - quota[t]->quota.used ==
-                   (uint64_t)model.room[t] * sizeof(struct mapping));
+                   (uint64_t)model.room[t] * model_capability_cost);
 }
 
 static void compare(void)
@@ -332,7 +331,7 @@ static void compare(void)
         for (unsigned i = 0; i < MODEL_UNITS; i++)
             compare_page(t, i, (unsigned)(random_operations % model_pages(i)));
         for (unsigned i = 0; i < MODEL_PORTS; i++)
-            EXPECT((task[t]->io && !io_denied(task[t]->io, FIRST_PORT + model_port(i))) ==
+            EXPECT((task[t]->io && !io_denied(task[t]->io, model_port(i))) ==
                    model_has_port(&model, t, i));
         for (unsigned i = 0; i < MODEL_SLOTS; i++)
             compare_slot(t, i);
@@ -354,6 +353,17 @@ static void look(unsigned t, const struct model_look *l)
         EXPECT(!e == !could[i]);
         if (e)
             *e |= PTE_A | ((could[i] & SPEC_W) ? PTE_D : 0);
+    }
+}
+
+static void look_all(size_t step)
+{
+    for (unsigned t = 0; t < MODEL_TASKS; t++) {
+        struct model_op o = model_round(t, step);
+        struct model_look l;
+
+        model_plan(&model, &o, NULL, &l);
+        look(t, &l);
     }
 }
 
@@ -417,6 +427,8 @@ void random_run(const char *from, const uint8_t *bytes, size_t n)
         EXPECT(model_agrees(&model, o, &expected, &result));
         compare();
         look(o->by, &after);
+        if (position % MODEL_ROUND == MODEL_ROUND - 1)
+            look_all(position);
         if (position % CHECK_EVERY == 0)
             EXPECT(check_all() == 0);
         random_operations++;

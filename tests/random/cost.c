@@ -15,3 +15,4 @@ const uint32_t model_cost[MODEL_TYPES] = {
     [MODEL_SEMAPHORE] = sizeof(struct irq),   [MODEL_THREAD] = sizeof(struct thread),
     [MODEL_FACTORY] = sizeof(struct factory), [MODEL_TASK] = sizeof(struct task) + 2 * KPAGE_SIZE,
 };
+const uint32_t model_capability_cost = sizeof(struct mapping);

@@ -356,6 +356,12 @@ void model_plan(const struct model *m, const struct model_op *o, const struct mo
     }
 }
 
+struct model_op model_round(unsigned task, size_t step)
+{
+    return (struct model_op){
+        .kind = MODEL_KILL, .by = (uint8_t)task, .count = 1, .look = (uint32_t)step * 4 + task};
+}
+
 void model_look(struct model *m, unsigned task, const struct model_look *look,
                 uint8_t could[MODEL_UNITS])
 {

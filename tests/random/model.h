@@ -32,6 +32,7 @@
 enum {
     MODEL_BYTES = 8,
     MODEL_OPERATIONS = 300, /* of a sequence that comes from a seed */
+    MODEL_ROUND = 8,        /* after so many, all tasks look */
     MODEL_TASKS = SPEC_SPACES,
     MODEL_SMALL = 2 * SPEC_SUPER, /* the first unit of the small pages */
     MODEL_UNITS = MODEL_SMALL + 8,
@@ -40,6 +41,8 @@ enum {
     MODEL_PORTS = 8,
     MODEL_PORTS_BLOCK = 4, /* of a block */
     MODEL_OBJECTS = 128, /* each has a capability, or is a factory that others keep alive */
+    MODEL_FIRST_SLOT = 504, /* of a task's table, pages of which have 512 */
+    MODEL_FIRST_PORT = 0x1000,
     MODEL_PLENTY = -1,
     MODEL_TIMEOUT = -2003, /* there was nothing to wait for */
     MODEL_S = 2, /* rights of capabilities beside SPEC_R */
@@ -133,7 +136,7 @@ struct model_look {
 };
 
 /* Bytes that an object costs, from the kernel's headers (cost.c). */
-extern const uint32_t model_cost[MODEL_TYPES];
+extern const uint32_t model_cost[MODEL_TYPES], model_capability_cost;
 /* What the common factory has room for, in all. */
 uint32_t model_common_limit(void);
 
@@ -152,6 +155,9 @@ void model_plan(const struct model *m, const struct model_op *o, const struct mo
 /* What of that it can do, rights by unit; the model knows that it has done so. */
 void model_look(struct model *m, unsigned task, const struct model_look *look,
                 uint8_t could[MODEL_UNITS]);
+
+/* What a task looks at in between (MODEL_ROUND): all kinds. An operation that does nothing. */
+struct model_op model_round(unsigned task, size_t step);
 
 /* One line for a reader, as a comment of TAP. */
 void model_tell(unsigned long step, const struct model_op *o);
@@ -197,7 +203,7 @@ static inline unsigned model_frame(const struct model *m, unsigned task, unsigne
 
 static inline unsigned model_port(unsigned port)
 {
-    return port / MODEL_PORTS_BLOCK * 512 + port % MODEL_PORTS_BLOCK;
+    return MODEL_FIRST_PORT + port / MODEL_PORTS_BLOCK * 512 + port % MODEL_PORTS_BLOCK;
 }
 
 /* A port of the model as a page of its specification: a block is a superpage there. */

@@ -1,4 +1,5 @@
-# build.mk - random operations beside the specification, in tasks that look for themselves
-sources := main.c driver.c universe.c actor.c ../../../kernel/mapdb_spec.c \
+# build.mk - random sequences beside the model, in tasks that look for themselves
+sources := main.c driver.c world.c actor.c ../../../kernel/mapdb_spec.c \
+    $(addprefix ../../random/,model.c objects.c cost.c tell.c) \
     $(addprefix ../../harness/,run.c child.c job.c probe.c bystander.c)
-cflags := -Itests/harness -Ikernel -DSPEC_SPACES=4 -DSPEC_PAGES=16 -DSPEC_SUPER=8
+cflags := -Itests/harness -Itests -Ikernel -include tests/random/model.h

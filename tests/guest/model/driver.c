@@ -1,300 +1,268 @@
 /*
- * driver.c - random histories: the step, the specification's opinion, the comparison
+ * driver.c - a sequence: the step, the model's opinion, the comparison
  */
-#include "model.h"
+#include "driver.h"
 
-enum { HISTORY_STEPS = 64, LOOK_ALL_EVERY = 8, FRAMES = 8 };
+unsigned long steps_done, looks_done, refused_done, errors_done;
 
-unsigned long steps_done, looks_done, refused_done;
-
-static uint64_t state;
-static struct spec spec, now;
-static struct {
-    struct child *actor, *receiver;
-    bool dead;
-} space[SPEC_SPACES];
+static struct model model;
 static struct step step;
-static enum universe universe; /* of this history */
+static l4_umword_t ids[MODEL_OBJECTS]; /* the kernel's numbers of objects */
 
-static unsigned below(unsigned n)
+/* What goes wrong is told once, with all that is needed to see it again. */
+static bool wrong(const char *what, unsigned place, l4_umword_t seen, l4_umword_t wanted)
 {
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return (unsigned)(state * 0x2545f4914f6cdd1dUL >> 33) % n;
-}
-
-static l4_cap_idx_t task_of(unsigned s)
-{
-    return CHILD_CAP(s);
-}
-
-static l4_cap_idx_t receiver_of(unsigned s)
-{
-    return CHILD_CAP(SPEC_SPACES + s);
-}
-
-static unsigned any_living(void)
-{
-    unsigned s = below(SPEC_SPACES);
-
-    while (space[s].dead)
-        s = (s + 1) % SPEC_SPACES;
-    return s;
-}
-
-/* ---- a history's beginning ---- */
-
-static void begin(void)
-{
-    for (unsigned s = 0; s < SPEC_SPACES; s++) {
-        space[s].actor = child_new();
-        space[s].receiver = child_thread(space[s].actor, 1);
-        space[s].receiver->priority = PRIO_CHILD + 1;
-        space[s].dead = false;
-    }
-    for (unsigned s = 0; s < SPEC_SPACES; s++)
-        for (unsigned t = 0; t < SPEC_SPACES; t++) {
-            expect_eq(give(space[s].actor, space[t].actor->task, task_of(t), L4_CAP_FPAGE_RWSD), 0);
-            expect_eq(give(space[s].actor, space[t].receiver->thread, receiver_of(t),
-                           L4_CAP_FPAGE_RWS), 0);
-        }
-    universe_roots(universe, space[0].actor, &spec);
-}
-
-/* ---- comparison ---- */
-
-static bool wrong(const char *what, unsigned s, unsigned page, unsigned seen, unsigned wanted)
-{
-    static const char *const kinds[] = {"map", "send", "unmap", "look"};
-
-    printf("# step %lu: %s: space %u, page %u: 0x%x, not 0x%x\n", steps_done, what, s, page, seen,
-           wanted);
-    printf("# %s to %lu from %lu, item 0x%lx, flexpage 0x%lx, mask 0x%lx\n", kinds[step.kind],
-           (step.to >> L4_CAP_SHIFT) - 16, (step.from >> L4_CAP_SHIFT) - 16, step.item,
-           step.fpage, step.mask);
+    printf("# %s, number %u of task %u: seen 0x%lx, expected 0x%lx\n", what, place, step.op.by,
+           seen, wanted);
     return expect(false);
 }
 
-/* Mostly at what is there, or was a moment ago: refused looks cost more, and show less. */
-static void plan_look(struct look *l, unsigned s, const struct look *again)
-{
-    for (unsigned p = 0; p < SPEC_PAGES; p++) {
-        const struct spec_page *at = spec_at(&spec, s, p);
-        bool known = at->used || (again && again->tried[p]);
+/* ---- looks ---- */
 
-        l->tried[p] = below(8) < (known ? 6 : 1) ? (uint8_t)(1 + below(7)) : 0;
-        if (universe >= SLOTS && l->tried[p]) /* no telling apart what is tried */
-            l->tried[p] = universe == PORTS ? CAN_READ : SPEC_RWX;
-        l->write[p] = FRAME_WORD(at->frame); /* what is there already, if it may be written */
+static void plan(struct look *l, const struct model_op *o, const struct look *again)
+{
+    *l = (struct look){0};
+    model_plan(&model, o, again ? &again->tried : NULL, &l->tried);
+    for (unsigned i = 0; i < MODEL_UNITS; i++)
+        l->word[i] = FRAME_WORD(model_frame(&model, o->by, i) + model_look_page(&l->tried, i));
+    for (unsigned i = 0; i < MODEL_SLOTS; i++)
+        if (model_slot(&model, o->by, i)->object)
+            l->type[i] = model.object[model_slot(&model, o->by, i)->object].type;
+}
+
+/* What memory and ports have to say is kept until the step is over: the model goes on with it. */
+struct verdict {
+    uint8_t could[MODEL_UNITS], ports;
+    struct slot_seen slot[MODEL_SLOTS];
+};
+
+/* What the call of ask() answers. */
+static void expect_answer(const struct model_slot *s, struct slot_seen *w)
+{
+    const struct model_object *o = &model.object[s->object], *payer = &model.object[o->factory];
+    bool may = s->rights & MODEL_S;
+
+    w->id = ids[s->object];
+    w->valid = 1;
+    switch (o->type) {
+    case MODEL_GATE:
+        w->a = s->object;
+        w->b = s->rights & 3;
+        break;
+    case MODEL_IRQ:
+        w->answer = may ? -L4_ENOENT : -L4_EPERM;
+        break;
+    case MODEL_THREAD:
+        w->answer = may ? -L4_EINVAL : -L4_EPERM;
+        break;
+    case MODEL_FACTORY:
+        w->answer = -L4_ENODEV;
+        break;
+    case MODEL_TASK:
+        w->answer = may ? 0 : -L4_EPERM;
+        w->a = payer->used + (o->factory ? 0 : model_cost[MODEL_TASK]);
+        w->b = payer->limit + (o->factory ? 0 : model_cost[MODEL_TASK]);
+        break;
+    default:
+        break;
     }
 }
 
-static bool judge_look(const struct look *l, unsigned s)
+static void expect_look(const struct look *l, unsigned task, struct verdict *v)
 {
-    for (unsigned p = 0; p < SPEC_PAGES; p++) {
-        unsigned wanted = l->tried[p] & spec_rights(&spec, s, p);
+    const struct model_slot *last = NULL;
 
-        looks_done += l->tried[p] != 0;
-        refused_done += l->tried[p] != l->could[p];
-        if (l->could[p] != wanted)
-            return wrong("what a task can do", s, p, l->could[p], wanted);
-        if ((wanted & CAN_READ) && universe != PORTS &&
-            l->read[p] != FRAME_WORD(spec_at(&spec, s, p)->frame))
-            return wrong("what a task reads", s, p, (unsigned)l->read[p],
-                         (unsigned)FRAME_WORD(spec_at(&spec, s, p)->frame));
-        if (wanted)
-            spec_touch(&spec, s, p, (wanted & CAN_WRITE) ? SPEC_STATUS : SPEC_ACCESSED);
+    *v = (struct verdict){0};
+    model_look(&model, task, &l->tried, v->could);
+    for (unsigned i = 0; i < MODEL_PORTS; i++)
+        if ((l->tried.ports >> i & 1) && model_has_port(&model, task, i))
+            v->ports |= (uint8_t)(1 << i);
+    for (unsigned i = 0; i < MODEL_SLOTS; i++) {
+        const struct model_slot *s = model_slot(&model, task, i);
+        struct slot_seen *w = &v->slot[i];
+
+        if (!(l->tried.slots >> i & 1))
+            continue;
+        w->id = ~0UL;
+        if (s->object)
+            expect_answer(s, w);
+        w->equal = last && s->object && s->object == last->object && s->rights == last->rights;
+        last = s;
     }
+}
+
+static bool judge_slot(const struct slot_seen *s, const struct slot_seen *w, unsigned i)
+{
+    if (s->id != w->id)
+        return wrong("the object behind a capability", i, s->id, w->id);
+    if (s->valid != w->valid)
+        return wrong("whether there is a capability", i, (l4_umword_t)s->valid,
+                     (l4_umword_t)w->valid);
+    if (s->answer != w->answer)
+        return wrong("what an object answers", i, (l4_umword_t)s->answer, (l4_umword_t)w->answer);
+    if (s->a != w->a)
+        return wrong("a gate's number, or what has been paid", i, s->a, w->a);
+    if (s->b != w->b)
+        return wrong("a gate's rights, or the limit", i, s->b, w->b);
+    if (s->equal != w->equal)
+        return wrong("the same object and rights as the one before", i, (l4_umword_t)s->equal,
+                     (l4_umword_t)w->equal);
     return true;
 }
 
-/* Of small pages the kernel tells exactly what is known, of superpages perhaps more (S3); of the
- * other kinds nothing is known. */
-static bool judge_status(unsigned s, unsigned page, unsigned wanted)
+static bool judge_look(const struct look *l, const struct verdict *v)
 {
-    unsigned seen = step.answer & L4_FPAGE_RIGHTS_MASK;
+    const struct seen *seen = &l->seen;
 
-    if (universe >= SLOTS || seen == wanted ||
-        (universe == SUPERPAGES && (seen & wanted) == wanted))
-        return true;
-    return wrong("accessed and dirty", s, page, seen, wanted);
+    for (unsigned i = 0; i < MODEL_UNITS; i++) {
+        looks_done += l->tried.memory[i] != 0;
+        refused_done += l->tried.memory[i] != seen->could[i];
+        if (seen->could[i] != v->could[i])
+            return wrong("what a task can do", i, seen->could[i], v->could[i]);
+        if ((seen->could[i] & SPEC_R) && seen->read[i] != l->word[i])
+            return wrong("what a task reads", i, seen->read[i], l->word[i]);
+    }
+    if (seen->ports != v->ports)
+        return wrong("ports", 0, seen->ports, v->ports);
+    for (unsigned i = 0; i < MODEL_SLOTS; i++) {
+        if (!(l->tried.slots >> i & 1))
+            continue;
+        looks_done++;
+        refused_done += !seen->slot[i].valid;
+        if (!judge_slot(&seen->slot[i], &v->slot[i], i))
+            return false;
+    }
+    return true;
 }
 
 /* ---- steps ---- */
 
-static struct step *step_new(unsigned s)
+static bool look_at_all(size_t position)
 {
-    step = (struct step){.universe = universe, .base = universe_base(universe, s),
-                         .order = universe_order(universe)};
-    plan_look(&step.before, s, NULL);
-    return &step;
-}
+    struct verdict v;
 
-static bool run(unsigned s)
-{
-    child_run(space[s].actor, act, &step);
-    if (!expect(space[s].actor->finished))
-        return false;
-    return judge_look(&step.before, s);
-}
-
-static bool run_behind(unsigned s)
-{
-    return judge_look(&step.after, s);
-}
-
-static bool look_at_all(void)
-{
-    for (unsigned s = 0; s < SPEC_SPACES; s++) {
-        if (space[s].dead)
-            continue;
-        step_new(s)->kind = STEP_LOOK;
-        if (!run(s) || !run_behind(s))
+    for (unsigned t = 0; t < MODEL_TASKS; t++) {
+        step = (struct step){.op = model_round(t, position), .looks_before = true};
+        plan(&step.before, &step.op, NULL);
+        expect_look(&step.before, t, &v);
+        if (!world_run(&step))
+            return wrong("a task that does not come back", 0, 0, 1);
+        if (!judge_look(&step.before, &v))
             return false;
     }
     return true;
 }
 
-/* Two aligned windows of the same size: from where, mostly where something is, and to where. */
-static unsigned windows(unsigned from, unsigned *src, unsigned *dst)
+/* What the machine says about it. */
+static struct model_result result_of_step(unsigned object)
 {
-    unsigned size = below(5) ? below(2) : below(5);
+    const struct model_op *o = &step.op;
+    struct model_result r = {
+        .error = step.error, .mapped = MODEL_UNTOLD, .status = (unsigned)step.status};
 
-    for (unsigned i = 0; i < 6; i++) {
-        *src = below(SPEC_PAGES >> size) << size;
-        if (spec_rights(&spec, from, *src))
-            break;
+    if (o->send && r.error == -2000 - L4_IPC_SEMAPFAILED)
+        r.error = -L4_ENOMEM;
+    else if (o->send)
+        r.mapped = world_received();
+    if (o->kind == MODEL_TOUCH)
+        r.mapped = step.status != 0;
+    if (o->kind == MODEL_CAP_NEW && !r.error) {
+        ids[object] = step.id;
+        r.object = object;
     }
-    *dst = universe == PORTS ? *src : below(SPEC_PAGES >> size) << size;
-    return size;
+    return r;
 }
 
-static unsigned any_rights(void)
+static bool judge(const struct model_result *expected, struct verdict *before)
 {
-    return below(3) ? SPEC_RWX : below(8);
-}
+    struct model_result seen = result_of_step(expected->object);
+    l4_umword_t is, wanted;
+    struct verdict after;
+    const char *what;
 
-/* What one may write behind the call is known from a copy of the specification: the looks before
- * the call come first, and are not judged yet. */
-static bool do_map(unsigned s)
-{
-    unsigned from = below(3) ? s : any_living(), to = any_living(), src, dst,
-             size = windows(from, &src, &dst), rights = any_rights(),
-             mean = universe_map_rights(universe, rights), entries;
-    bool grant = below(4) == 0, send = from == s && to != s && below(2);
-    struct job *j = NULL;
-
-    if (universe == SLOTS) /* one without R is a capability all the same, not so a page */
-        mean = rights |= SPEC_R;
-    step_new(s);
-    step.kind = send ? STEP_SEND : STEP_MAP;
-    step.from = task_of(from);
-    step.to = send ? receiver_of(to) : task_of(to);
-    step.fpage = universe_fpage(universe, from, src, size, rights);
-    step.item = universe_item(universe, to, dst, grant);
-    if (send) {
-        jobs_reset();
-        j = job_new(L4_SYSF_WAIT, L4_INVALID_CAP);
-        j->br[0] = L4_ITEM_MAP;
-        j->br[1] = below(2) ? universe_fpage(universe, to, dst, size, 0)
-                            : universe_everything(universe);
-        job_start(space[to].receiver, j);
+    if (!judge_look(&step.before, before))
+        return false;
+    if (!model_agrees(&model, &step.op, expected, &seen)) {
+        printf("# seen error %ld, mapped %u, status %u; expected %ld, %u, %u\n", seen.error,
+               seen.mapped, seen.status, expected->error, expected->mapped, expected->status);
+        return wrong("the answer", step.op.dst, (l4_umword_t)seen.error,
+                     (l4_umword_t)expected->error);
     }
-    now = spec;
-    spec_map(&spec, from, src, to, dst, 1u << size, mean, grant);
-    plan_look(&step.after, s, &step.before);
-    spec = now;
-    if (!run(s))
-        return false;
-    entries = spec_map(&spec, from, src, to, dst, 1u << size, mean, grant);
-    if (step.error != 0)
-        return wrong("a map's answer", from, src, (unsigned)step.error, 0);
-    if (send && (!expect(j->done) ||
-                 ((j->got[0] & L4_ITEM_RET_MASK) == L4_ITEM_RET_NOTHING) != (entries == 0)))
-        return wrong("the item that arrived", to, dst, (unsigned)j->got[0], entries);
-    return run_behind(s);
+    what = world_quotas(&model, &is, &wanted);
+    if (what)
+        return wrong(what, 0, is, wanted);
+    expect_look(&step.after, step.op.by, &after);
+    return judge_look(&step.after, &after);
 }
 
-static bool do_unmap(unsigned s)
+/* There is no semaphore to be used. */
+static bool use_is_empty(const struct model_op *o)
 {
-    unsigned of = any_living(), size = below(4) ? below(3) : below(5), rights = any_rights(),
-             first = below(SPEC_PAGES >> size) << size, status;
-    bool self = below(3) == 0 && (of || below(8) == 0); /* the roots are few */
-    step_new(s);
-    step.kind = STEP_UNMAP;
-    step.to = task_of(of);
-    step.fpage = universe_fpage(universe, of, first, size, rights);
-    step.mask = self ? (l4_umword_t)L4_FP_ALL_SPACES : (l4_umword_t)L4_FP_OTHER_SPACES;
-    plan_look(&step.after, s, &step.before); /* frames do not change */
-    if (!run(s))
-        return false;
-    status = spec_unmap(&spec, of, first, 1u << size, universe_unmap_rights(universe, rights),
-                        self);
-    if (step.error != 0)
-        return wrong("an unmap's answer", of, first, (unsigned)step.error, 0);
-    return judge_status(of, first, status) && run_behind(s);
+    const struct model_slot *s = model_slot(&model, o->by, o->dst);
+
+    return o->kind == MODEL_CAP_USE &&
+           (!s->object || model.object[s->object].type != MODEL_SEMAPHORE);
 }
 
-/* A task goes in the middle of everything; at least two are left. */
-static bool do_kill(void)
+static bool do_step(void)
 {
-    unsigned s = any_living(), living = 0;
+    const struct model_op *o = &step.op;
+    struct model_result expected;
+    struct verdict before;
 
-    for (unsigned i = 0; i < SPEC_SPACES; i++)
-        living += !space[i].dead;
-    if (s == 0 || living <= 2)
-        return true;
-    space[s].dead = true;
-    expect_eq(destroy(space[s].actor->task), 0);
-    spec_unmap(&spec, s, 0, SPEC_PAGES, SPEC_RWX, true);
-    return look_at_all();
+    step.acts = !use_is_empty(o);
+    step.word = FRAME_WORD(model_frame(&model, o->by, o->kind == MODEL_TOUCH ? o->dst : 0));
+    plan(&step.before, o, NULL);
+    expect_look(&step.before, o->by, &before);
+    if (o->kind == MODEL_KILL) { /* the last look of a task, perhaps */
+        step.looks_before = true;
+        if (!world_run(&step))
+            return wrong("a task that does not come back", 0, 0, 1);
+        step.looks_before = false;
+    }
+    expected = model_apply(&model, o);
+    step.object = expected.object;
+    plan(&step.after, o, &step.before);
+    world_squeeze(&model);
+    if (o->kind == MODEL_KILL && o->to)
+        world_kill(o->to);
+    if (o->send)
+        world_receive(o);
+    step.looks_before = o->kind != MODEL_KILL;
+    step.looks_after = true;
+    if (!world_run(&step))
+        return wrong("a task that does not come back", 0, 0, 1);
+    errors_done += expected.error != 0;
+    return judge(&expected, &before);
 }
 
-/* A new object in a slot of some task, where something may have been. */
-static void do_create(void)
+/* How to see it again. */
+static void tell(const struct origin *from, size_t position)
 {
-    unsigned s = any_living(), page = below(SPEC_PAGES), frame = below(FRAMES);
-
-    universe_object(space[s].actor, page, frame);
-    spec_unmap(&spec, s, page, 1, SPEC_RWX, true);
-    spec_root(&spec, s, page, 1, frame, SPEC_RWX);
+    if (from->file)
+        printf("# step %lu of %s (sequence %lu): tools/replay FILE\n", position, from->file,
+               from->number);
+    else
+        printf("# step %lu of sequence %lu of seed %lu: model-seed=%lu model-first=%lu "
+               "model-steps=1\n", position, from->number, from->seed, from->seed, from->number);
 }
 
-static bool history(void)
+bool sequence(const struct origin *from, const uint8_t *bytes, size_t n)
 {
     bool good = true;
 
-    begin();
-    for (unsigned i = 0; i < HISTORY_STEPS && good; i++) {
-        unsigned what = below(100), s = any_living();
-
-        if (universe == SLOTS && what < 20)
-            do_create();
-        good = what < 2 ? do_kill() : what < 72 ? do_map(s) : do_unmap(s);
+    world_begin();
+    model_init(&model);
+    for (size_t i = 0; i < n / MODEL_BYTES && good; i++) {
+        step = (struct step){.op = model_decode(&model, bytes + i * MODEL_BYTES)};
+        good = do_step();
+        if (!good)
+            model_tell(i, &step.op);
         steps_done++;
-        if (good && i % LOOK_ALL_EVERY == LOOK_ALL_EVERY - 1)
-            good = look_at_all();
+        if (good && i % MODEL_ROUND == MODEL_ROUND - 1)
+            good = look_at_all(i);
+        if (!good)
+            tell(from, i);
     }
-    if (good && !universe_unspoilt(universe))
-        good = wrong("the memory itself", 0, 0, 0, 0);
-    return good;
-}
-
-bool histories(uint64_t seed, unsigned long steps, enum universe u)
-{
-    unsigned long end = steps_done + steps;
-
-    universe = u;
-    for (unsigned long n = 0; steps_done < end; n++) {
-        state = (seed + 1) * 0x9e3779b97f4a7c15UL + n * 4 + u;
-        if (!history()) {
-            printf("# in history %lu of seed %lu\n", n, seed);
-            return false;
-        }
-        slots_empty();
-        children_reset();
-        jobs_reset();
-    }
-    return true;
+    return world_end() && good;
 }
