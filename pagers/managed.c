@@ -1,7 +1,9 @@
 /*
  * managed.c - region maps as dataspaces: parts of other dataspaces, put together
  *
- *   manager gate   FACTORY create(RM, size), owner -> control gate of a new map
+ *   manager gate   FACTORY create(MEM_ALLOC, maps), owner -> account gate
+ *   either         FACTORY create(RM, size), owner -> control gate of a new map
+ *                  STATS                              what is used
  *   control gate   RM attach, detach, set_handler, get_faults, answer_fault, dataspace
  *                                                  -> dataspace gate, for whoever may see the map
  *   dataspace gate map, info                       managed_fault.c
@@ -17,6 +19,7 @@
 #include <abi/errors.h>
 #include <abi/msg.h>
 #include <abi/protocols.h>
+#include <abi/stats.h>
 #include <l4/re/c/rm.h>
 #include <l4/re/c/util/cap_alloc.h>
 #include <l4/re/env.h>
@@ -39,7 +42,10 @@ static l4_cap_idx_t received;     /* where the next capability lands */
 static struct {
     l4_cap_idx_t cap;
     unsigned regions; /* that refer to it; 0: free */
+    struct map_account *account;
 } slots[MAP_SLOTS];
+static struct map_account accounts[MAPS_MAX] = {{.quota = MAPS_MAX}};
+static struct map_account *const house = accounts;
 
 /* -------------------------------------------------------------------- capabilities attached */
 
@@ -69,8 +75,10 @@ static void slot_count(l4_cap_idx_t cap, int n)
     if (i == MAP_SLOTS)
         return;
     slots[i].regions += (unsigned)n;
-    if (slots[i].regions == 0)
-        cap_drop(&cap);
+    if (slots[i].regions > 0)
+        return;
+    slots[i].account->slots--;
+    cap_drop(&cap);
 }
 
 /* The capability that came with the message is kept; another slot is for the next one. If there is
@@ -86,14 +94,16 @@ static long cap_keep(l4_cap_idx_t *cap)
     return 0;
 }
 
-static long slot_keep(l4_cap_idx_t *cap)
+static long slot_keep(struct map_account *a, l4_cap_idx_t *cap)
 {
     unsigned i = 0;
 
-    while (i < MAP_SLOTS && slots[i].regions)
-        i++;
-    if (i == MAP_SLOTS || cap_keep(cap) != 0)
+    if (a->slots == a->quota * SLOTS_OF_MAP || cap_keep(cap) != 0)
         return -L4_ENOMEM;
+    while (slots[i].regions) /* G5: there is one */
+        i++;
+    a->slots++;
+    slots[i].account = a;
     slots[i].cap = *cap;
     slots[i].regions = 1;
     return 0;
@@ -101,14 +111,30 @@ static long slot_keep(l4_cap_idx_t *cap)
 
 /* -------------------------------------------------------------------- life and death */
 
-/* A node for each change to come. */
-static void nodes_fill(struct map *m)
+/* At least `n` spare nodes. False: the account does not allow it. */
+static bool nodes_fill(struct map *m, unsigned n)
 {
-    while (m->regions.spares < 3 && m->regions.regions < MAP_REGIONS_MAX && free_nodes) {
+    while (m->regions.spares < n && m->regions.regions < MAP_REGIONS_MAX &&
+           m->account->nodes < m->account->quota * REGIONS_OF_MAP) {
         struct region *node = free_nodes;
 
         free_nodes = node->parent;
+        m->account->nodes++;
         region_give(&m->regions, node, 1);
+    }
+    return m->regions.spares >= n;
+}
+
+static void nodes_drop(struct map *m, unsigned keep)
+{
+    while (m->regions.spares > keep) {
+        struct region *node = m->regions.spare;
+
+        m->regions.spare = node->parent;
+        m->regions.spares--;
+        node->parent = free_nodes;
+        free_nodes = node;
+        m->account->nodes--;
     }
 }
 
@@ -121,7 +147,7 @@ static long regions_drop(struct map *m, l4_addr_t start, l4_addr_t end, l4_umwor
     l4_cap_idx_t ds;
     int result;
 
-    nodes_fill(m);
+    nodes_fill(m, MAP_SPARES);
     result = region_detach(&m->regions, start, end - start, how, &dead);
     if (result < 0)
         return result;
@@ -191,14 +217,20 @@ static void map_end(struct map *m)
     drop_inner(m);
     delete(&m->semaphore);
     cap_drop(&m->owner);
-    while (m->regions.spare) {
-        struct region *node = m->regions.spare;
-
-        m->regions.spare = node->parent;
-        node->parent = free_nodes;
-        free_nodes = node;
-    }
+    nodes_drop(m, 0);
+    m->account->maps--;
     m->used = false;
+}
+
+static void account_end(struct map_account *a)
+{
+    for (struct map *m = maps; m < maps + MAPS_MAX; m++)
+        if (m->used && m->account == a)
+            map_end(m);
+    delete(&a->gate);
+    cap_drop(&a->owner);
+    house->quota += a->quota;
+    a->quota = 0;
 }
 
 static bool is_dead(l4_cap_idx_t gate)
@@ -206,9 +238,12 @@ static bool is_dead(l4_cap_idx_t gate)
     return l4_msgtag_label(l4_task_cap_valid(L4_BASE_TASK_CAP, gate)) <= 0;
 }
 
-/* Maps whose control gate has been deleted, or whose owner has died. */
+/* Accounts and maps whose gate has been deleted, maps whose owner has died. */
 static void garbage(void)
 {
+    for (struct map_account *a = accounts + 1; a < accounts + MAPS_MAX; a++)
+        if (a->quota && (is_dead(a->gate) || is_dead(a->owner)))
+            account_end(a);
     for (struct map *m = maps; m < maps + MAPS_MAX; m++)
         if (m->used && (is_dead(m->control_gate) || is_dead(m->owner)))
             map_end(m);
@@ -258,7 +293,7 @@ static long map_objects(struct map *m)
 }
 
 /* The owner's capability has come with the message. */
-static long map_new(l4_umword_t size, struct map **out)
+static long map_new(struct map_account *a, l4_umword_t size, struct map **out)
 {
     struct map *m = maps;
     long err;
@@ -266,12 +301,14 @@ static long map_new(l4_umword_t size, struct map **out)
     if (size == 0 || size > 1UL << MAP_ORDER_MAX)
         return -L4_ERANGE;
     garbage();
-    while (m < maps + MAPS_MAX && m->used)
-        m++;
-    if (m == maps + MAPS_MAX)
+    if (a->maps >= a->quota) /* the account may have ended just now */
         return -L4_ENOMEM;
+    while (m->used) /* G5: there is one */
+        m++;
     memset(m, 0, sizeof(*m));
     m->used = true;
+    m->account = a;
+    a->maps++;
     m->control.dispatch = control;
     m->faults.dispatch = map_faults;
     m->owner = m->handler = m->control_gate = m->faults_gate = m->thread = L4_INVALID_CAP;
@@ -279,7 +316,8 @@ static long map_new(l4_umword_t size, struct map **out)
     m->size = (size + L4_PAGESIZE - 1) & L4_PAGEMASK;
     m->base = (l4_addr_t)(m - maps + 1) << MAP_ORDER_MAX;
     region_map_init(&m->regions, m->base, m->base + m->size);
-    if ((err = cap_keep(&m->owner)) != 0 || (err = map_objects(m)) != 0)
+    err = nodes_fill(m, MAP_SPARES) ? cap_keep(&m->owner) : -L4_ENOMEM;
+    if (err != 0 || (err = map_objects(m)) != 0)
         map_end(m);
     *out = m;
     return err;
@@ -313,20 +351,15 @@ static long inner_check(struct map *m, struct map *inner)
 }
 
 /* What came with the message: one of our maps (*inner), or a capability that we keep. */
-static long attach_source(struct map *m, l4_utcb_t *utcb, l4_msgtag_t tag, l4_umword_t flags,
+static long attach_source(struct map *m, const l4_umword_t *item, l4_umword_t flags,
                           struct map **inner, l4_cap_idx_t *ds)
 {
-    unsigned words = l4_msgtag_words(tag);
-    l4_umword_t label;
-    struct l4_server_object *object;
+    l4_umword_t label = item[1];
+    struct l4_server_object *object = (struct l4_server_object *)(label & ~3UL);
 
-    if (!l4_msgtag_items(tag) || words + 2 > L4_UTCB_GENERIC_DATA_SIZE)
-        return -L4_ENOENT;
-    label = utcb->msg.mr[words + 1];
-    object = (struct l4_server_object *)(label & ~3UL);
-    switch (utcb->msg.mr[words] & L4_ITEM_RET_MASK) {
+    switch (item[0] & L4_ITEM_RET_MASK) {
     case L4_ITEM_RET_MAPPED:
-        return slot_keep(ds);
+        return slot_keep(m->account, ds);
     case L4_ITEM_RET_LABEL:
         if ((l4_addr_t)object < L4_SERVER_LABELS || object->dispatch != map_faults)
             return -L4_EINVAL;
@@ -344,17 +377,24 @@ static long attach(struct map *m, l4_utcb_t *utcb, l4_msgtag_t tag, l4_msgtag_t 
     struct region_request q = {.start = utcb->msg.mr[1] + m->base, .size = utcb->msg.mr[2],
                                .flags = utcb->msg.mr[3], .offset = utcb->msg.mr[4],
                                .align = utcb->msg.mr[5] & 63, .ds = L4_INVALID_CAP};
+    unsigned words = l4_msgtag_words(tag);
+    l4_umword_t item[2] = {L4_ITEM_RET_NOTHING};
     struct map *inner = NULL;
     struct region *r;
     long err = 0;
 
-    if (l4_msgtag_words(tag) < 6)
+    if (words < 6)
         return -L4_EMSGTOOSHORT;
     if (utcb->msg.mr[1] > m->size)
         return -L4_EADDRNOTAVAIL;
-    nodes_fill(m);
+    if (l4_msgtag_items(tag) && words + 2 <= L4_UTCB_GENERIC_DATA_SIZE)
+        memcpy(item, &utcb->msg.mr[words], sizeof(item));
+    if (!nodes_fill(m, MAP_SPARES + 1) || m->account->slots == m->account->quota * SLOTS_OF_MAP)
+        garbage();
+    if (!m->used || !nodes_fill(m, MAP_SPARES + 1))
+        return -L4_ENOMEM;
     if (!(q.flags & L4RE_RM_F_RESERVED))
-        err = attach_source(m, utcb, tag, q.flags, &inner, &q.ds);
+        err = attach_source(m, item, q.flags, &inner, &q.ds);
     if (err != 0)
         return err;
     q.name = (const char *)inner;
@@ -394,12 +434,12 @@ static long detach(struct map *m, l4_utcb_t *utcb, l4_msgtag_t tag, l4_msgtag_t 
 
 static long set_handler(struct map *m, l4_utcb_t *utcb, l4_msgtag_t tag)
 {
+    l4_umword_t item = utcb->msg.mr[l4_msgtag_words(tag)];
+
     handler_drop(m);
     if (!l4_msgtag_items(tag))
         return 0;
-    if ((utcb->msg.mr[l4_msgtag_words(tag)] & L4_ITEM_RET_MASK) != L4_ITEM_RET_MAPPED)
-        return -L4_EINVAL;
-    return cap_keep(&m->handler);
+    return (item & L4_ITEM_RET_MASK) == L4_ITEM_RET_MAPPED ? cap_keep(&m->handler) : -L4_EINVAL;
 }
 
 /* What waits, in the order of ids, and comes behind the one that was asked for. */
@@ -488,40 +528,114 @@ static long control(struct l4_server_object *self, l4_umword_t rights, l4_msgtag
         return -L4_EACCESS;
     lock_take(&maps_lock);
     err = control_op(m, tag, utcb, reply);
+    if (m->used)
+        nodes_drop(m, MAP_SPARES);
     lock_drop(&maps_lock);
     return err;
 }
 
-static long manager(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
-                    l4_utcb_t *utcb, l4_msgtag_t *reply)
+static long account_request(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
+                            l4_utcb_t *utcb, l4_msgtag_t *reply);
+
+/* Its quota is the house's no more. */
+static long account_new(l4_umword_t quota, struct map_account **out)
 {
-    l4_umword_t size = utcb->msg.mr[2];
+    struct map_account *a = accounts + 1;
+    unsigned left;
+    long err;
+
+    if (quota == 0)
+        return -L4_ERANGE;
+    garbage();
+    while (a < accounts + MAPS_MAX && a->quota)
+        a++;
+    left = house->quota - (unsigned)quota;
+    if (a == accounts + MAPS_MAX || quota > house->quota || house->maps > left ||
+        house->nodes > left * REGIONS_OF_MAP || house->slots > left * SLOTS_OF_MAP)
+        return -L4_ENOMEM;
+    *a = (struct map_account){.object.dispatch = account_request, .quota = (unsigned)quota,
+                              .gate = l4re_util_cap_alloc(), .owner = L4_INVALID_CAP};
+    house->quota = left;
+    if ((err = gate_new(a->gate, L4_BASE_THREAD_CAP, &a->object)) != 0 ||
+        (err = cap_keep(&a->owner)) != 0)
+        account_end(a);
+    *out = a;
+    return err;
+}
+
+/* What is made at the gate of an account, or at our own. Its owner has come with the message. */
+static long create(struct map_account *a, l4_msgtag_t tag, l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    l4_umword_t kind = utcb->msg.mr[0], value = utcb->msg.mr[2];
+    struct map_account *account;
     struct map *m;
     long err;
 
-    (void)self;
-    (void)rights;
-    if (l4_msgtag_label(tag) != L4_PROTO_FACTORY)
-        return -L4_EBADPROTO;
     if (l4_msgtag_words(tag) < 3)
         return -L4_EMSGTOOSHORT;
-    if ((l4_mword_t)utcb->msg.mr[0] != L4RE_PROTO_RM)
+    if (kind != L4RE_PROTO_RM && (kind != L4RE_PROTO_MEM_ALLOC || a != house))
         return -L4_ENODEV;
     if (l4_msgtag_items(tag) == 0 || l4_msgtag_words(tag) > L4_UTCB_GENERIC_DATA_SIZE - 2 ||
         (utcb->msg.mr[l4_msgtag_words(tag)] & L4_ITEM_RET_MASK) != L4_ITEM_RET_MAPPED)
         return -L4_EMSGMISSARG;
-    lock_take(&maps_lock);
-    err = map_new(size, &m);
-    lock_drop(&maps_lock);
-    if (err == 0)
+    if (kind == L4RE_PROTO_MEM_ALLOC) {
+        if ((err = account_new(value, &account)) == 0)
+            answer_gate(utcb, account->gate, L4_CAP_FPAGE_RWSD, reply);
+    } else if ((err = map_new(a, value, &m)) == 0) {
         answer_gate(utcb, m->control_gate, L4_CAP_FPAGE_RWSD, reply);
+    }
+    return err;
+}
+
+static void statistics(const struct map_account *a, l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    garbage();
+    utcb->msg.mr[L4RE_MANAGED_STATS_MAPS] = a->maps;
+    utcb->msg.mr[L4RE_MANAGED_STATS_QUOTA] = a->quota;
+    utcb->msg.mr[L4RE_MANAGED_STATS_REGIONS] = a->nodes;
+    utcb->msg.mr[L4RE_MANAGED_STATS_DATASPACES] = a->slots;
+    *reply = l4_msgtag(0, L4RE_MANAGED_STATS_NUM, 0, 0);
+}
+
+static long account_op(struct map_account *a, l4_umword_t rights, l4_msgtag_t tag, l4_utcb_t *utcb,
+                       l4_msgtag_t *reply)
+{
+    if (l4_msgtag_words(tag) == 0)
+        return -L4_EMSGTOOSHORT;
+    switch (l4_msgtag_label(tag)) {
+    case L4_PROTO_FACTORY:
+        return create(a, tag, utcb, reply);
+    case L4RE_PROTO_MEM_ALLOC:
+        if ((utcb->msg.mr[0] & 0xffff) != L4RE_MA_RELEASE_OP || a == house)
+            return -L4_ENOSYS;
+        if (!(rights & L4_CAP_FPAGE_W))
+            return -L4_EACCESS;
+        account_end(a);
+        return 0;
+    case L4RE_PROTO_STATS:
+        if ((utcb->msg.mr[0] & 0xffff) != L4RE_STATS_GET_OP)
+            return -L4_ENOSYS;
+        statistics(a, utcb, reply);
+        return 0;
+    default:
+        return -L4_EBADPROTO;
+    }
+}
+
+static long account_request(struct l4_server_object *self, l4_umword_t rights, l4_msgtag_t tag,
+                            l4_utcb_t *utcb, l4_msgtag_t *reply)
+{
+    long err;
+
+    lock_take(&maps_lock);
+    err = account_op((struct map_account *)self, rights, tag, utcb, reply);
+    lock_drop(&maps_lock);
     return err;
 }
 
 int main(void)
 {
-    struct l4_server_object gate = {.dispatch = manager};
-    struct l4_server_opts opts = {.main = &gate, .slots = &received, .slot_count = 1};
+    struct l4_server_opts opts = {.main = &house->object, .slots = &received, .slot_count = 1};
     l4_fpage_t utcbs = l4_fpage(MAP_UTCBS, 16, L4_FPAGE_RW);
 
     _Static_assert(MAPS_MAX * L4_UTCB_OFFSET <= 1 << 16, "a UTCB for each map's thread");
@@ -531,6 +645,7 @@ int main(void)
         nodes[i].parent = free_nodes;
         free_nodes = &nodes[i];
     }
+    house->object.dispatch = account_request;
     received = l4re_util_cap_alloc() | L4_RCV_ITEM_LOCAL_ID;
     l4_server_loop(l4_utcb(), &opts);
 }

@@ -18,6 +18,8 @@
  *     more.
  * G3  Inner maps form no cycle.
  * G4  A thread with wait.in set sleeps at its semaphore, or is about to; who clears it wakes it.
+ * G5  An account uses at most its quota of maps, regions and dataspaces, and the quotas together
+ *     are what there is: who has quota finds a map, a node and a slot.
  */
 #pragma once
 
@@ -32,9 +34,13 @@ enum {
     MAP_DEPTH_MAX = 32,    /* maps on the way to a page: its path is kept on a stack */
     MAP_ORDER_MAX = 40,    /* bytes of a map: its image has as many addresses */
     MAP_REGIONS_MAX = 512, /* for one map */
-    MAP_NODES = 4096,      /* regions of all of them: static memory */
     MAP_STACK = 8192,
-    MAP_SLOTS = 1024, /* dataspaces attached */
+    /* What an account may have for each map that it may have: static memory. */
+    REGIONS_OF_MAP = 64,
+    SLOTS_OF_MAP = 16, /* dataspaces of other managers */
+    MAP_NODES = MAPS_MAX * REGIONS_OF_MAP,
+    MAP_SLOTS = MAPS_MAX * SLOTS_OF_MAP,
+    MAP_SPARES = 2, /* nodes that each map keeps for a detach */
 };
 
 /* A fault that a handler has been told of. */
@@ -46,9 +52,18 @@ struct map_wait {
     long error;
 };
 
+/* Who pays. The first one is the house, for whoever has the manager's own gate. */
+struct map_account {
+    struct l4_server_object object;
+    l4_cap_idx_t gate, owner; /* it ends with either */
+    unsigned quota; /* in maps; 0: the account is not in use */
+    unsigned maps, nodes, slots; /* G5 */
+};
+
 struct map {
     struct l4_server_object control, faults; /* behind the gates */
     bool used;
+    struct map_account *account;
     l4_umword_t size;
     l4_addr_t base;
     struct region_map regions;

@@ -40,6 +40,20 @@ enum l4re_ds_stats {
     L4RE_DS_STATS_EXTRA = L4RE_DS_STATS_FRAMES_TOTAL, /* the first of the totals only */
 };
 
+/* The manager `managed`, at an account's gate or its own: the account, or what no account has. */
+#define L4RE_MANAGED_STATS(X)                                                                      \
+    X(MAPS, "maps, now")                                                                           \
+    X(QUOTA, "maps allowed; each allows for some regions and dataspaces")                          \
+    X(REGIONS, "nodes for regions, now: each map keeps two more than it has regions")            \
+    X(DATASPACES, "dataspaces of other managers attached, now")
+
+enum l4re_managed_stats {
+#define X(name, text) L4RE_MANAGED_STATS_##name,
+    L4RE_MANAGED_STATS(X)
+#undef X
+        L4RE_MANAGED_STATS_NUM
+};
+
 /* sigma0. Of each of the six kinds of reserve: spare now, and the least that any request left. */
 #define L4RE_SIGMA0_STATS(X)                                                                       \
     X(REQUESTS, "messages received")                                                               \

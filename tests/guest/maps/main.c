@@ -216,6 +216,12 @@ static void rights_of_capabilities(void)
     tap_eq(map_page(ro, 0, L4RE_DS_F_R), 0, "but reads");
     tap_eq(put(&outer, 0, SIZE, L4RE_RM_F_RW, ro, 0), -L4_EPERM, "and is put in for reading only");
     tap_eq(put(&outer, 0, SIZE, L4RE_RM_F_R, ro, 0), 0, "which is possible");
+    take(&outer, 0, SIZE);
+    l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP, l4_obj_fpage(ds, 0, L4_CAP_FPAGE_RO),
+                l4_map_obj_control(ro, 0));
+    put(&outer, 0, SIZE, L4RE_RM_F_RW, ro, 0);
+    tap_eq(map_page(outer.ds, 0, L4RE_DS_F_RW), -L4_EPERM, "another manager says so itself");
+    tap_eq(map_page(outer.ds, 0, L4RE_DS_F_R), 0, "when it is asked");
     end_map(&outer);
     end_map(&inner);
     l4re_util_cap_free(ro);
@@ -306,6 +312,7 @@ static void page_by_page(void)
     thread = start_handler();
     tap_eq(l4re_rm_set_fault_handler_srv(served.control, told), 0,
            "a thread of the same task handles faults");
+    tap_eq(l4re_rm_set_fault_handler_srv(served.control, told), 0, "or another one instead");
     put(&outer, 0x40000, SIZE, L4RE_RM_F_RW, served.ds, 0);
     at = attach(outer.ds, 1 << 20, L4RE_RM_F_RW);
     for (unsigned i = 0; i < PAGES; i++)
@@ -334,6 +341,79 @@ static void page_by_page(void)
     l4re_util_cap_free_um(backing);
 }
 
+/* ---------------------------------------------------------------- accounts */
+
+static long used(l4_cap_idx_t account, enum l4re_managed_stats what)
+{
+    l4_umword_t words[L4RE_MANAGED_STATS_NUM] = {0};
+
+    l4re_stats_get(account, L4RE_STATS_GET_OP, 0, words, L4RE_MANAGED_STATS_NUM);
+    return (long)words[what];
+}
+
+static l4_cap_idx_t maps_account(unsigned long maps, long expected, const char *sentence)
+{
+    l4_cap_idx_t account = l4re_util_cap_alloc();
+
+    tap_eq(l4re_managed_account(l4re_env_get_cap("managed"), maps, l4re_env()->rm,
+                                account), expected, sentence);
+    return account;
+}
+
+/* One map more, in `slot`. */
+static long map_in(l4_cap_idx_t account, struct map *m)
+{
+    *m = (struct map){l4re_util_cap_alloc(), l4re_util_cap_alloc()};
+    return l4re_managed_create(account, 1UL << 40, m->control);
+}
+
+/* Parts of a page until there is an error: how many. */
+static unsigned fill(struct map *m, l4re_ds_t ds, l4re_rm_flags_t flags, long *err)
+{
+    unsigned n = 0;
+
+    while ((*err = put(m, 2UL * n * L4_PAGESIZE, L4_PAGESIZE, flags, ds, 0)) >= 0)
+        n++;
+    return n;
+}
+
+static void accounts(void)
+{
+    enum { REGIONS = 64, SLOTS = 16, SPARES = 2 }; /* of each map; what it keeps */
+    l4_cap_idx_t a = maps_account(2, 0, "an account for two maps");
+    l4re_ds_t ds = numbered(1, 'a');
+    struct map m[3], other;
+    long err;
+
+    tap_ok(map_in(a, &m[0]) == 0 && map_in(a, &m[1]) == 0, "has two");
+    tap_eq(map_in(a, &m[2]), -L4_ENOMEM, "and no third");
+    tap_eq(fill(&m[0], L4_INVALID_CAP, L4RE_RM_F_RESERVED, &err), 2 * REGIONS - 2 * SPARES,
+           "regions for two, in one map or both");
+    tap_ok(err == -L4_ENOMEM && put(&m[1], 0, L4_PAGESIZE, L4RE_RM_F_R, ds, 0) == -L4_ENOMEM,
+           "and none more");
+    tap_eq(take(&m[0], 0, L4_PAGESIZE), 0, "one that goes");
+    tap_eq(put(&m[1], 0, L4_PAGESIZE, L4RE_RM_F_R, ds, 0), 0, "makes room for another");
+    end_map(&m[0]);
+    tap_eq(fill(&m[1], ds, L4RE_RM_F_R, &err), 0, "where something is is no room");
+    take(&m[1], 0, L4_PAGESIZE);
+    tap_eq(fill(&m[1], ds, L4RE_RM_F_R, &err), 2 * SLOTS, "dataspaces of others for two");
+    tap_eq(err, -L4_ENOMEM, "and none more");
+    tap_ok(used(a, L4RE_MANAGED_STATS_MAPS) == 1 &&
+               used(a, L4RE_MANAGED_STATS_REGIONS) == 2 * SLOTS + SPARES &&
+               used(a, L4RE_MANAGED_STATS_DATASPACES) == 2 * SLOTS, "all of which is counted");
+    other = new_map(SIZE);
+    tap_eq(put(&other, 0, L4_PAGESIZE, L4RE_RM_F_R, ds, 0), 0, "others go on meanwhile");
+    tap_eq(map_in(a, &m[0]), 0, "a map that has ended makes room for another");
+    l4re_util_cap_free_um(a);
+    tap_ok(used(l4re_env_get_cap("managed"), L4RE_MANAGED_STATS_MAPS) == 1 &&
+               map_page(m[1].ds, 0, L4RE_DS_F_R) < 0 &&
+               take(&m[1], 0, L4_PAGESIZE) < 0, "maps end with their account");
+    end_map(&other);
+    for (unsigned i = 0; i < 3; i++)
+        end_map(&m[i]);
+    l4re_util_cap_free_um(ds);
+}
+
 /* ---------------------------------------------------------------- misuse */
 
 static void misuse(void)
@@ -341,6 +421,7 @@ static void misuse(void)
     struct map m = new_map(SIZE);
     l4_cap_idx_t slot = l4re_util_cap_alloc();
     l4_utcb_t *u = l4_utcb();
+    l4_cap_idx_t kept = maps_account(3, 0, "an account"), slots[3];
     unsigned n = 0;
     struct map many[100];
 
@@ -360,7 +441,13 @@ static void misuse(void)
         if (l4re_managed_create(l4re_env_get_cap("managed"), SIZE, many[n].control) < 0)
             break;
     }
-    tap_ok(n > 40 && n < 100, "maps are limited");
+    tap_eq(n, 64 - 3 - 1, "maps are limited");
+    maps_account(1, -L4_ENOMEM, "then there are no more accounts");
+    maps_account(0, -L4_ERANGE, "nor any for nothing");
+    for (unsigned i = 0; i < 3; i++) {
+        slots[i] = l4re_util_cap_alloc();
+        tap_eq(l4re_managed_create(kept, SIZE, slots[i]), 0, "who has an account has his maps");
+    }
     tap_eq(map_page(m.ds, 0, L4RE_DS_F_R), -L4_ENOMEM, "and who has one is not disturbed");
     for (unsigned i = 0; i < n / 2; i++) /* the others end with the program */
         l4re_util_cap_free_um(many[i].control);
@@ -378,6 +465,7 @@ int main(void)
     rights_of_capabilities();
     a_child_dies();
     page_by_page();
+    accounts();
     misuse();
     return tap_done();
 }
