@@ -4,25 +4,21 @@
 #include "map.h"
 
 #include <common/fpage.h>
+#include <common/min.h>
 
 #include "kassert.h"
 #include "trace.h"
-
-static unsigned space_order(unsigned type)
-{
-    return type == L4_FPAGE_IO ? L4_WHOLE_IOADDRESS_SPACE : L4_WHOLE_ADDRESS_SPACE;
-}
 
 /* Ports keep their number, so there is no hot spot: what both windows name is mapped. */
 static NOINLINE void ports_meet(struct map_request *r, uint64_t base, unsigned order,
                                 uint64_t window_base, unsigned window_order)
 {
-    unsigned large = order > window_order ? order : window_order;
+    unsigned large = (unsigned)max_of(order, window_order);
     struct meeting m = fpage_meet(base, order, window_base, window_order, 0);
 
     r->src = order <= window_order ? m.src : m.dst;
     r->dst = r->src;
-    r->order = m.order < L4_WHOLE_IOADDRESS_SPACE ? m.order : L4_WHOLE_IOADDRESS_SPACE;
+    r->order = (unsigned)min_of(m.order, L4_WHOLE_IOADDRESS_SPACE);
     r->empty = align_down(base, large) != align_down(window_base, large) ||
                (r->rights & L4_FPAGE_RW) != L4_FPAGE_RW;
 }
@@ -36,8 +32,6 @@ static NOINLINE void meet(struct map_request *r, uint64_t base, unsigned order,
     r->dst = m.dst;
     r->order = m.order;
     r->empty = r->type == L4_FPAGE_MEMORY && (m.order < L4_PAGESHIFT || !(r->rights & L4_FPAGE_R));
-    if (m.order > space_order(r->type))
-        r->order = space_order(r->type);
 }
 
 void map_request_init(struct map_request *r, struct task *from, struct task *to, uint64_t item,

@@ -11,6 +11,8 @@
  */
 #include "map_memory.h"
 
+#include <common/min.h>
+
 #include "kassert.h"
 #include "limits.h"
 #include "sched.h"
@@ -179,21 +181,19 @@ static int map_leaf(struct map_request *r, pte_t *s, unsigned level, uint64_t *s
 
 /*
  * Neighbours: from entries s and d of two tables of small pages on, as long as nothing but
- * mapping a page into an empty entry is to be done. At most `steps` entries; how many were.
+ * mapping a page into an empty entry is to be done. At most LIMIT_STEPS entries; how many were.
  */
-static unsigned map_neighbours(struct map_request *r, pte_t *s, pte_t *d, unsigned steps, int *err)
+static unsigned map_neighbours(struct map_request *r, pte_t *s, pte_t *d, int *err)
 {
     struct ptab_run from = ptab_run(s), to = ptab_run(d);
     struct quota *q = r->to->space.quota;
     uint64_t left = (r->end - r->done) >> L4_PAGESHIFT;
     uint64_t room = (L4_USER_END - r->dst - r->done) >> L4_PAGESHIFT;
-    unsigned i, n = steps;
+    uint64_t n = min_of(min_of(ptab_run_length(&from), ptab_run_length(&to)), LIMIT_STEPS);
+    unsigned i;
 
-    n = n < left ? n : (unsigned)left;
-    n = n < room ? n : (unsigned)room;
-    n = n < ptab_run_length(&from) ? n : ptab_run_length(&from);
-    n = n < ptab_run_length(&to) ? n : ptab_run_length(&to);
-    if (!from.nodes || !to.nodes || from.desc->level != 1 || to.desc->level != 1)
+    n = min_of(n, min_of(left, room));
+    if (!from.nodes) /* all of them are parts of a split superpage */
         return 0;
     for (i = 0; i < n; i++) {
         pte_t v = from.e[i];
@@ -221,20 +221,18 @@ static unsigned map_neighbours(struct map_request *r, pte_t *s, pte_t *d, unsign
 }
 
 /* The same for pages of the superpage at s, from the one that is next on. */
-static unsigned map_parts(struct map_request *r, pte_t *s, pte_t *d, unsigned steps, int *err)
+static unsigned map_parts(struct map_request *r, pte_t *s, pte_t *d, int *err)
 {
     struct ptab_run to = ptab_run(d);
     struct mapping *parent = ptab_mapping(s);
     uint64_t offset = (r->src + r->done) & (L4_SUPERPAGESIZE - 1);
     uint64_t left = (r->end - r->done) >> L4_PAGESHIFT;
     uint64_t room = (L4_USER_END - r->dst - r->done) >> L4_PAGESHIFT;
-    unsigned i, n = (unsigned)((L4_SUPERPAGESIZE - offset) >> L4_PAGESHIFT);
+    uint64_t n = min_of((L4_SUPERPAGESIZE - offset) >> L4_PAGESHIFT, ptab_run_length(&to));
+    unsigned i;
 
-    n = n < left ? n : (unsigned)left;
-    n = n < room ? n : (unsigned)room;
-    n = n < steps ? n : steps;
-    n = n < ptab_run_length(&to) ? n : ptab_run_length(&to);
-    if (!parent || !to.nodes || to.desc->level != 1)
+    n = min_of(min_of(n, LIMIT_STEPS), min_of(left, room));
+    if (!parent)
         return 0;
     for (i = 0; i < n && !to.e[i] && !to.nodes[i]; i++, offset += L4_PAGESIZE) {
         struct mapping *m = mapping_new(r->to->space.quota, 1 | MAPPING_MEMORY);
@@ -297,8 +295,8 @@ static NOINLINE int map_range(struct map_request *r)
         step++;
         if (d && size == L4_PAGESIZE && !r->grant && ptab_index(d) != 511 &&
             (level == 2 || (level == 1 && ptab_index(s) != 511))) {
-            unsigned n = level == 1 ? map_neighbours(r, s + 1, d + 1, LIMIT_STEPS, &err)
-                                    : map_parts(r, s, d + 1, LIMIT_STEPS, &err);
+            unsigned n = level == 1 ? map_neighbours(r, s + 1, d + 1, &err)
+                                    : map_parts(r, s, d + 1, &err);
 
             r->done += (uint64_t)n << L4_PAGESHIFT;
             step += n;

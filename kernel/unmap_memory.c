@@ -7,6 +7,8 @@
  */
 #include "map_memory.h"
 
+#include <common/min.h>
+
 #include "kassert.h"
 #include "limits.h"
 #include "sched.h"
@@ -274,7 +276,7 @@ static SELDOM int unmap_split(struct unmap_request *u, uint64_t start, uint64_t 
     if (ptab_mapping(e) || (*e & PTE_KU) || !ptab_owner(e))
         return SPLIT_NONE;
     *size = (1UL << ptab_shift(level)) - (va & ((1UL << ptab_shift(level)) - 1));
-    *size = *size < end - u->done ? *size : end - u->done;
+    *size = min_of(*size, end - u->done);
     /* A hole too, if somebody may be about to make it: whoever had the part from here goes. */
     if (around && ((*e & PTE_P) || mapdb_walks || mapping_dying(around)))
         return unmap_leaf(u, around, va, level, size);
@@ -355,10 +357,9 @@ static unsigned unmap_neighbours(struct unmap_request *u, pte_t *e, uint64_t pag
 {
     bool all = u->mask & L4_FP_ALL_SPACES;
     struct kpage *d = kmem_desc(e);
-    unsigned n = PTAB_ENTRIES - ptab_index(e), room = LIMIT_STEPS - u->step;
+    unsigned room = LIMIT_STEPS - u->step;
+    unsigned n = (unsigned)min_of(min_of(PTAB_ENTRIES - ptab_index(e), room), pages);
 
-    n = n < room ? n : room;
-    n = n < pages ? n : (unsigned)pages;
     if (!d->nodes || !(u->fp.raw & L4_FPAGE_R) || u->task->space.partials ||
         (!all && d->level > 1))
         return 0;
@@ -383,7 +384,7 @@ static int unmap_here(struct unmap_request *u, uint64_t va, uint64_t left, uint6
         *size = (uint64_t)n << shift;
         return 0;
     }
-    *size = *size < left ? *size : left;
+    *size = min_of(*size, left);
     return e && ptab_mapping(e) ? unmap_leaf(u, ptab_mapping(e), va, level, size) : 0;
 }
 

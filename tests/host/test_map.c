@@ -6,14 +6,9 @@
  * Superpages are compared by what unmapping must and must not take away. After every step
  * check_all() walks the kernel's own structures.
  */
-#include "machine.h"
+#include "map_world.h"
 
-#include <common/fpage.h>
-
-#include "map_memory.h"
-#include "test.h"
-
-enum { SPACES = 4, PAGES = 256, BASE = 0x100000, NONE = -1, SUPER_PAGES = 4096 };
+enum { PAGES = 256, BASE = 0x100000, NONE = -1, SUPER_PAGES = 4096 };
 enum { A = 1, D = 2 };
 
 struct page {
@@ -25,49 +20,10 @@ struct page {
 };
 
 static struct page model[SPACES * PAGES];
-static struct factory *factories[SPACES];
-static struct task *tasks[SPACES];
-static struct thread *worker[2]; /* in whose name operations run */
-
-/* ---- the world ---- */
-
-static void start(void)
-{
-    machine_boot(8UL << 20, 0);
-    memset(model, 0, sizeof(model));
-    for (int i = 0; i < SPACES; i++) {
-        factories[i] = machine_factory(&root_factory.obj, 1UL << 20);
-        tasks[i] = machine_task(&factories[i]->obj);
-        CHECK(tasks[i]);
-    }
-    for (int i = 0; i < 2; i++)
-        CHECK((worker[i] = thread_create(&root_factory.obj)) != NULL);
-    cpu0.current = worker[0];
-}
-
-static void stop(void)
-{
-    host_window = NULL;
-    for (int i = 0; i < SPACES; i++) {
-        if (tasks[i])
-            machine_destroy(&tasks[i]->obj);
-        CHECK(check_all() == 0);
-    }
-    machine_destroy(&worker[0]->obj);
-    machine_destroy(&worker[1]->obj);
-    CHECK(root_factory.quota.used == 0);
-}
-
-static void leaks(void)
-{
-    uint64_t total, free, low;
-
-    kmem_stats(&total, &free, &low);
-    CHECK(free == machine_free_at_start);
-}
 
 static void give_small_roots(void)
 {
+    memset(model, 0, sizeof(model));
     CHECK(map_roots(tasks[0], BASE, BASE + PAGES * L4_PAGESIZE, L4_FPAGE_RWX, true) == 0);
     for (int i = 0; i < PAGES; i++)
         model[i] = (struct page){true, i, L4_FPAGE_RWX, NONE, 0, 0};
@@ -138,7 +94,10 @@ static struct request request_of(const struct op *o)
 
 static int go_on(struct request *r)
 {
-    return r->map ? map_run(&r->m) : unmap_run(&r->u);
+    int err = r->map ? map_run(&r->m) : unmap_run(&r->u);
+
+    CHECK(stale == 0);
+    return err;
 }
 
 static int pages_done(const struct request *r)
@@ -367,14 +326,6 @@ TEST(a_failed_allocation_ends_a_map_between_two_pages)
 }
 
 /* ---- preemption ---- */
-
-static uint64_t windows_left;
-
-static void preempt_at_one(void)
-{
-    if (--windows_left == 0)
-        cpu0.resched = true;
-}
 
 /* The kernel's page is as in one model or as in the other. */
 static void compare_either(const struct page *one, const struct page *other)
@@ -626,15 +577,6 @@ TEST(superpages_lose_what_is_unmapped_and_nothing_else)
         stop();
         leaks();
     }
-}
-
-/* Frame and rights of a page of a task, 0: none. */
-static uint64_t frame_seen(int space, uint64_t va)
-{
-    unsigned level;
-    const pte_t *e = ptab_find(&tasks[space]->space, va, &level);
-
-    return e ? frame_at(*e, level, va) : 0;
 }
 
 static void map_page_to(int from, uint64_t src, int to, uint64_t dst, uint64_t mapped)
