@@ -122,16 +122,21 @@ static void expect_message(const l4_exc_regs_t *x, l4_umword_t ip)
     expect_eq(x->ss & 3, 3);
 }
 
-static void in_exception_message(void)
+/* The child has faulted with all registers loaded, and its pager refused: what its handler hears. */
+static struct seen excepted(struct child *c)
 {
-    struct child *c = watched_child();
-    struct seen s;
-
     canaries();
     child_run(c, registers_run, NULL);
     seen_fault();
     answer_label(-1);
-    s = seen_exception();
+    return seen_exception();
+}
+
+static void in_exception_message(void)
+{
+    struct child *c = watched_child();
+    struct seen s = excepted(c);
+
     expect_message(&s.regs, (l4_umword_t)at_place);
     expect_eq(s.regs.trapno, TRAP_PF);
     expect_eq(s.regs.err, 6);
@@ -153,16 +158,9 @@ static void in_exception_message(void)
 static void set_by_handler(void)
 {
     struct child *c = watched_child();
-    struct seen s;
-    l4_exc_regs_t x;
+    l4_exc_regs_t x = excepted(c).regs;
     const l4_umword_t *out = (const l4_umword_t *)&regs_out;
 
-    canaries();
-    child_run(c, registers_run, NULL);
-    seen_fault();
-    answer_label(-1);
-    s = seen_exception();
-    x = s.regs;
     x.rax = 100, x.rbx = 101, x.rcx = 102, x.rdx = 103, x.rsi = 104, x.rdi = 105, x.rbp = 106;
     x.r8 = 107, x.r9 = 108, x.r10 = 109, x.r11 = 110, x.r12 = 111, x.r13 = 112, x.r14 = 113;
     x.r15 = 114;
@@ -180,13 +178,8 @@ static void set_by_handler(void)
 static void flags_of_the_kernel(void)
 {
     struct child *c = watched_child();
-    struct seen s;
+    struct seen s = excepted(c);
 
-    canaries();
-    child_run(c, registers_run, NULL);
-    seen_fault();
-    answer_label(-1);
-    s = seen_exception();
     s.regs.ip = (l4_umword_t)behind_place;
     s.regs.flags = 0x3f7000 | FLAG_CF; /* IOPL 3, NT, VM, VIF, VIP ..., no IF */
     s.regs.flags &= ~0x10000UL & ~0x40000UL;
