@@ -88,7 +88,7 @@ endif
 ldflags-kernel := $(if $(san-kasan),$(addprefix --wrap=,memcpy memmove memset))
 cflags-common := $(cflags-all) -ffreestanding -isystem $(compiler-headers)
 cflags-kernel := $(cflags-common) $(cflags-release) -Werror -mcmodel=kernel -mno-red-zone \
-    -mgeneral-regs-only -ffunction-sections -fdata-sections \
+    -mgeneral-regs-only -ffunction-sections -fdata-sections -fno-jump-tables \
     -Ikernel -Ilibl4 $(if $(findstring gcc,$(CC)),-Wno-address-of-packed-member) \
     $(if $(STEPS),-DQUIRE_STEPS=$(STEPS))
 # Programs start threads with any stack pointer, as L4Re's examples do: code that needs 16 aligns.

@@ -80,20 +80,21 @@ static long set_mode(uint64_t line, uint64_t mode)
 
 static long icu_invoke(struct invocation *iv)
 {
-    static const uint8_t words[] = {
+    static const uint8_t words[8] = {
         [L4_ICU_BIND_OP] = 2, [L4_ICU_UNBIND_OP] = 2,   [L4_ICU_INFO_OP] = 1,
         [L4_ICU_UNMASK_OP] = 2, [L4_ICU_MASK_OP] = 2, [L4_ICU_SET_MODE_OP] = 3,
     };
     uint64_t *mr = iv->utcb->msg.mr, op = mr[0] & 0xffff, line = mr[1], mode = mr[2];
+    unsigned needed = words[index_below(op, sizeof(words))];
     struct irq *i = line < PIC_LINES ? lines[index_below(line, PIC_LINES)] : NULL;
 
     if (msgtag_label(iv->tag) != L4_PROTO_IRQ)
         return -L4_EBADPROTO;
     if (msgtag_words(iv->tag) < 1)
         return -L4_EMSGTOOSHORT;
-    if (op >= sizeof(words) || !words[op])
+    if (op >= sizeof(words) || !needed)
         return -L4_ENOSYS;
-    if (msgtag_words(iv->tag) < words[op])
+    if (msgtag_words(iv->tag) < needed)
         return -L4_EMSGTOOSHORT;
     switch (op) {
     case L4_ICU_BIND_OP:

@@ -466,17 +466,19 @@ static SELDOM long op_ku_mem(struct invocation *iv)
 
 static long task_invoke(struct invocation *iv)
 {
+    unsigned op;
+
     if (msgtag_label(iv->tag) != L4_PROTO_TASK)
         return -L4_EBADPROTO;
     if (msgtag_words(iv->tag) < 1)
         return -L4_EMSGTOOSHORT;
-    if (!(iv->rights & L4_CAP_FPAGE_S) && (iv->utcb->msg.mr[0] & 0xffff) != L4_TASK_CAP_INFO_OP)
+    op = iv->utcb->msg.mr[0] & 0xffff;
+    if (!(iv->rights & L4_CAP_FPAGE_S) && op != L4_TASK_CAP_INFO_OP)
         return -L4_EPERM;
-    switch (iv->utcb->msg.mr[0] & 0xffff) {
-    case L4_TASK_MAP_OP:
-        return op_map(iv);
-    case L4_TASK_UNMAP_OP:
-        return op_unmap(iv);
+    _Static_assert(L4_TASK_MAP_OP == 0 && L4_TASK_UNMAP_OP == 1, "asked for most often");
+    if (__builtin_expect(op <= L4_TASK_UNMAP_OP, 1))
+        return op == L4_TASK_UNMAP_OP ? op_unmap(iv) : op_map(iv);
+    switch (op) {
     case L4_TASK_CAP_INFO_OP:
         return op_cap_info(iv);
     case L4_TASK_ADD_KU_MEM_OP:

@@ -136,8 +136,14 @@ def test_the_system_call_clears_the_flag_ac():
     """Structure: no user of an emulator sees with which flags the kernel ran."""
     text = (REPO / "kernel/x86/cpu.c").read_text()
     assert re.search(r"wrmsr\(MSR_SFMASK,[^;]*RFLAGS_AC", text)
-    entry = (REPO / "kernel/x86/entry.S").read_text()
-    assert "clac_site" in entry  # the doors of traps: patched to `clac` where there is SMAP
+
+
+@pytest.mark.parametrize("cpu, code", [(CPUS[0], "0f01ca"), ("max", "0f01ca"),
+                                       ("qemu64", "0f1f00")])
+def test_traps_clear_the_flag_ac_where_there_is_smap(cpu, code):
+    """The door of traps has three bytes that become `clac`."""
+    (text,) = look("^ok 9 ", f"x /3xb {symbols()['clac_site']:#x}", root=IPC, cpu=cpu)
+    assert "".join(re.findall(r"0x(\w\w)\b", text)) == code, text
 
 
 def test_interrupts_that_cannot_be_masked_harm_nobody():
@@ -173,6 +179,13 @@ def test_a_kernel_stack_that_overflows_ends_in_a_report(tmp_path):
     assert re.search(r"#\d+ .*task_create at kernel/task\.c", result.log), result.log
 
 
+def test_no_jump_of_the_kernel_goes_through_a_table():
+    code = subprocess.run(["llvm-objdump", "-d", "--no-show-raw-insn", BUILD / "kernel.elf"],
+                          text=True, capture_output=True, check=True).stdout
+    assert "<task_invoke>" in code
+    assert not re.findall(r"^.*\bjmpq?\s+\*.*\(.*$", code, re.M)
+
+
 def test_indices_that_users_control_are_bounded_without_a_branch():
     """Structure: the tables that are indexed by what a message says, and that nothing else is."""
     seen = 0
@@ -182,6 +195,7 @@ def test_indices_that_users_control_are_bounded_without_a_branch():
             assert index.startswith("index_below("), f"{path.name}: caps[{index}]"
             seen += 1
     icu = (REPO / "kernel/icu.c").read_text()
+    assert "words[index_below(op, sizeof(words))]" in icu and "words[op]" not in icu
     for function in re.split(r"\n}\n", icu):
         if re.search(r"\bline >= PIC_LINES|\bline < PIC_LINES", function):
             assert "index_below(line, PIC_LINES)" in function, function

@@ -361,11 +361,20 @@ TEST(a_slot_is_a_word_of_eighteen_bits)
     stop();
 }
 
+/* What the processor may guess to be behind a check that says otherwise. */
+TEST(an_index_that_is_too_large_is_cut_without_a_branch)
+{
+    for (uint64_t i = 0; i < CAPS_PER_PAGE; i++)
+        for (unsigned bit = 9; bit < 64; bit++)
+            CHECK(index_below(i | 1UL << bit, CAPS_PER_PAGE) == i);
+}
+
 #define TESTS(X)                                                                                  \
     X(slots_hold_what_the_model_has)                                                              \
     X(a_failed_allocation_is_an_error_and_changes_nothing_else)                                   \
     X(a_factory_gives_up_to_its_limit_and_gets_everything_back)                                   \
     X(a_factory_and_its_last_object_die_together)                                                 \
-    X(a_slot_is_a_word_of_eighteen_bits)
+    X(a_slot_is_a_word_of_eighteen_bits)                                                          \
+    X(an_index_that_is_too_large_is_cut_without_a_branch)
 
 TEST_MAIN(leaks, TESTS)
