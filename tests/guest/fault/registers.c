@@ -122,7 +122,7 @@ static void expect_message(const l4_exc_regs_t *x, l4_umword_t ip)
     expect_eq(x->ss & 3, 3);
 }
 
-/* The child has faulted with all registers loaded, and its pager refused: what its handler hears. */
+/* The child has faulted with all registers loaded, its pager refused: what its handler hears. */
 static struct seen excepted(struct child *c)
 {
     canaries();
