@@ -202,7 +202,7 @@ static void sixteen_pages(void)
     verdict("kernel-user memory made and freed", 4);
 }
 
-/* All gone at once: forty threads wait at a gate, and in the same tick. */
+/* All go on at once: thirty threads that wait at a gate, and thirty in the same tick. */
 static void many_at_once(void)
 {
     static struct crowd crowd;
