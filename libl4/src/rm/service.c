@@ -414,7 +414,8 @@ static l4_msgtag_t show_lists(struct rm_worker *w, l4_msgtag_t tag)
 
 /* ---------------------------------------------------------------- the fault handler */
 
-/* A capability of our own: the program's slot may hold something else some day. With the lock. */
+/* A capability of our own: the program's slot may hold something else some day. With the lock.
+ * -L4_ENOENT: there is nothing in that slot. */
 static long own_copy(l4_utcb_t *utcb, l4_cap_idx_t *cap)
 {
     l4_cap_idx_t from = *cap;
@@ -430,6 +431,8 @@ static long own_copy(l4_utcb_t *utcb, l4_cap_idx_t *cap)
                                    l4_obj_fpage(from, 0, L4_CAP_FPAGE_RWS),
                                    l4_map_obj_control(*cap, 0), utcb),
                      utcb);
+    if (err >= 0 && !l4_error_u(l4_task_cap_valid_u(L4_BASE_TASK_CAP, *cap, utcb), utcb))
+        err = -L4_ENOENT;
     if (err < 0)
         rm_slot_unref(utcb, *cap);
     return err < 0 ? err : 0;

@@ -13,7 +13,10 @@
 #include <l4/util/thread.h>
 #include <l4/util/util.h>
 
-enum treatment { HEALS, DECLINES, HANGS, RAVES };
+enum treatment { HEALS, DECLINES, HANGS, RAVES, HOARDS };
+
+enum { HOARD_MAX = 3000 }; /* regions; the region manager has 2,048 slots */
+#define HOARD_PLACE 0x900000000UL
 
 #define DOCTOR_UTCB 0xb0000000UL
 
@@ -24,6 +27,8 @@ static char stack[STACK] __attribute__((aligned(L4_PAGESIZE)));
 static volatile enum treatment treatment;
 static volatile long installed; /* what the region manager said to that, 1: not yet asked */
 static volatile unsigned looked, healed, raved;
+static volatile unsigned hoarded;
+static volatile long hoard_end;
 static volatile long wrongly; /* how much of the raving was taken seriously */
 
 /* ---- in the doctor's task ---- */
@@ -71,6 +76,16 @@ static void rave(l4_utcb_t *u, unsigned long id)
     say(u, L4RE_RM_ATTACH_OP, EMPTY_PLACE, L4_PAGESIZE, 6, rm, L4_INVALID_CAP);
 }
 
+/* Each region keeps a capability in a slot of the region manager's. */
+static void hoard(void)
+{
+    for (hoarded = 0; hoarded < HOARD_MAX && hoard_end == 0; hoarded += hoard_end == 0) {
+        void *at = (void *)(HOARD_PLACE + hoarded * L4_PAGESIZE);
+
+        hoard_end = l4re_rm_attach_srv(l4re_env()->rm, &at, L4_PAGESIZE, L4RE_RM_F_R, ds, 0, 0);
+    }
+}
+
 L4UTIL_THREAD_STATIC_FUNC(doctor_main)
 {
     static l4re_rm_pending_t list[8];
@@ -82,6 +97,8 @@ L4UTIL_THREAD_STATIC_FUNC(doctor_main)
 
         l4_irq_receive(irq, L4_IPC_NEVER);
         n = l4re_rm_get_faults_srv(l4re_env()->rm, 0, list, 8);
+        if (treatment == HOARDS)
+            hoard();
         looked++;
         for (long i = 0; i < n && treatment != HANGS; i++) {
             if (treatment == HEALS)
@@ -226,6 +243,31 @@ static void raves(void)
     check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "then nobody waits");
 }
 
+/* The region manager's slots run out: an error to who wants more, and to nobody else. */
+static void hoards(void)
+{
+    unsigned gone = 0;
+
+    hoard_end = 0;
+    treatment = HOARDS;
+    touch_start(0, EMPTY_PLACE, false);
+    check(EVENTUALLY(hoard_end != 0) && hoard_end == -L4_ENOMEM && hoarded > 1000 &&
+              hoarded < HOARD_MAX,
+          "it attaches one dataspace after another, until there is no slot for one");
+    check_eq(touch_fresh(FRESH), FRESH, "the program itself attaches what it likes");
+    check_eq(*(volatile char *)(HOARD_PLACE + (hoarded - 1) * L4_PAGESIZE), 0,
+             "the last one that was attached is there");
+    for (unsigned i = 0; i < hoarded; i++)
+        gone += l4re_rm_detach((void *)(HOARD_PLACE + i * L4_PAGESIZE)) == 0;
+    check_eq(gone, hoarded, "all of them go");
+    treatment = HEALS;
+    touch_start(1, EMPTY_PLACE + L4_PAGESIZE, true);
+    check(EVENTUALLY(touched[0] && touched[1]), "then there are slots again");
+    touchers_done(2);
+    l4re_rm_detach((void *)EMPTY_PLACE);
+    l4re_rm_detach((void *)(EMPTY_PLACE + L4_PAGESIZE));
+}
+
 static void hangs(void)
 {
     unsigned before = refused;
@@ -286,6 +328,7 @@ void test_foreign_handler(void)
     heals();
     declines();
     raves();
+    hoards();
     hangs();
     dies();
     placebo();

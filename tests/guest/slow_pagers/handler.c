@@ -76,6 +76,31 @@ static void handler_refuses(l4re_ds_t ds)
     l4re_rm_detach((void *)EMPTY_PLACE);
 }
 
+/* Another one takes the place, and hears of those who wait already. */
+static void handler_replaced(void)
+{
+    l4_cap_idx_t first = irq, gone = l4re_util_cap_alloc();
+    unsigned before = refused;
+
+    l4re_rm_set_fault_handler(irq);
+    touch_start(0, EMPTY_PLACE, false);
+    l4_irq_receive(irq, L4_IPC_NEVER);
+    EVENTUALLY(l4re_rm_get_faults(0, list, 8) == 1);
+    irq_new();
+    check_eq(l4re_rm_set_fault_handler(irq), 0, "another handler");
+    check(!l4_ipc_error(l4_irq_receive(irq, L4_IPC_NEVER), l4_utcb()) &&
+              l4re_rm_get_faults(0, list, 8) == 1,
+          "hears of the fault that the first one has left");
+    check_eq(l4re_rm_set_fault_handler(gone), -L4_ENOENT, "an empty slot is no handler");
+    check(l4re_rm_get_faults(0, list, 8) == 1 && refused == before, "and changes nothing");
+    l4re_util_cap_free_um(irq);
+    irq = first;
+    check(EVENTUALLY(touched[0]) && refused == before + 1,
+          "a handler that is deleted is missed by who waits");
+    touch_done(0);
+    l4re_util_cap_free(gone);
+}
+
 static void handler_dies(void)
 {
     unsigned before = refused;
@@ -102,6 +127,7 @@ void test_handler(void)
     irq_new();
     handler_attaches(ds);
     handler_refuses(ds);
+    handler_replaced();
     handler_dies();
     l4re_util_cap_free_um(ds);
 }

@@ -147,7 +147,8 @@ L4_CV long l4re_rm_each_srv(l4_cap_idx_t rm, long (*f)(const l4re_rm_range_t *r,
  * a thread faults where no region is, or against a region's rights. The thread waits; whoever waits
  * for `irq` looks (get_faults) and attaches something there, which wakes exactly the threads that
  * it serves, or refuses (answer_fault). L4_INVALID_CAP: no handler any more; the threads that wait
- * are refused, as everybody is without a handler, or when `irq` has been deleted.
+ * are refused, as everybody is without a handler, or when `irq` has been deleted. 0; -L4_ENOENT:
+ * there is no `irq`, who was the handler is it still; -L4_ENOMEM.
  */
 L4_CV long l4re_rm_set_fault_handler_srv(l4_cap_idx_t rm, l4_cap_idx_t irq) L4_NOTHROW;
 
