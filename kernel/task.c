@@ -374,20 +374,20 @@ static NOINLINE long op_map(struct invocation *iv)
     return INVOKE_AGAIN;
 }
 
-/* Many flexpages, or one that has been begun before. */
+/* Many flexpages, with a look at the interrupts between two, or one that has been begun before. */
 static SELDOM long unmap_batch(struct invocation *iv)
 {
     struct thread *self = iv->self;
     uint64_t *mr = iv->utcb->msg.mr;
     unsigned words = msgtag_words(iv->tag);
-    unsigned i = (unsigned)(self->progress >> PROGRESS_ITEM_SHIFT) + 2;
+    unsigned first = (unsigned)(self->progress >> PROGRESS_ITEM_SHIFT) + 2, i;
     struct unmap_request u = {.task = task_of(iv->obj), .mask = mr[1]};
 
     u.done = self->progress & PROGRESS_DONE;
     u.status = self->progress >> PROGRESS_STATUS_SHIFT & 3;
-    for (; i < words; i++) {
+    for (i = first; i < words; i++) {
         u.fp.raw = mr[i];
-        if (unmap_run(&u) == MAP_PREEMPTED) {
+        if ((i > first && sched_preempt()) || unmap_run(&u) == MAP_PREEMPTED) {
             self->progress = (uint64_t)(i - 2) << PROGRESS_ITEM_SHIFT |
                              (uint64_t)u.status << PROGRESS_STATUS_SHIFT | u.done;
             return INVOKE_AGAIN;
@@ -395,6 +395,7 @@ static SELDOM long unmap_batch(struct invocation *iv)
         mr[i] = (mr[i] & ~(uint64_t)L4_FPAGE_RIGHTS_MASK) | u.status;
         u.done = 0;
         u.status = 0;
+        u.step = 0;
     }
     for (i = 2; i < words; i++)
         mr[i - 2] = mr[i];
@@ -431,7 +432,7 @@ static SELDOM long cap_equal(struct invocation *iv)
     if (msgtag_words(iv->tag) < 2)
         return -L4_EMSGTOOSHORT;
     a = cap_slot(t, mr[1]);
-    b = cap_slot(t, mr[2] & ~0xfffUL);
+    b = cap_slot(t, mr[2]);
     if (mr[1] == mr[2])
         return 1;
     return a && b && a->ref && a->ref == b->ref;
