@@ -226,7 +226,7 @@ static long factory_invoke(struct invocation *iv)
 void factory_user_gone(struct factory *f)
 {
     kassert(f->users > 0);
-    if (--f->users == 0 && f->obj.refs == 0 && f != &root_factory)
+    if (--f->users == 0 && f->obj.refs == 0)
         object_die(&f->obj);
 }
 

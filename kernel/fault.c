@@ -27,7 +27,7 @@ static void send_up(struct thread *t, l4_cap_idx_t to, long label, unsigned word
 {
     struct ipc ipc = {t, L4_SYSF_CALL, 0, msgtag(label, words, 0, 0)};
 
-    if (to >= L4_INVALID_CAP || (to & L4_INVALID_CAP_BIT) || !to)
+    if ((to & L4_INVALID_CAP_BIT) || !to)
         fault_failed(t);
     else
         ipc_through(&ipc, to);

@@ -363,7 +363,7 @@ static struct object *lookup(struct thread *self, l4_cap_idx_t cap, unsigned *ri
 {
     struct cap *c;
 
-    if (cap >= L4_INVALID_CAP || (cap & L4_INVALID_CAP_BIT)) {
+    if (cap & L4_INVALID_CAP_BIT) {
         *rights = L4_CAP_FPAGE_RWSD;
         return &self->obj;
     }
@@ -430,7 +430,7 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
     } else if (ipc->op & L4_SYSF_OPEN_WAIT) {
         receive(ipc, NULL, true);
     } else if (ipc->op & L4_SYSF_RECV) {
-        if (cap < L4_INVALID_CAP && !(cap & L4_INVALID_CAP_BIT)) {
+        if (!(cap & L4_INVALID_CAP_BIT)) {
             o = lookup(self, cap, &rights);
             if (o && o->type == OBJ_IRQ && !o->dying) {
                 irq_receive(irq_of(o), self);

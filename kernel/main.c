@@ -134,6 +134,7 @@ static void objects_init(void)
     kmem_stats(&total, &free, &low);
     object_init(&root_factory.obj, OBJ_FACTORY, NULL);
     root_factory.quota.limit = free;
+    root_factory.users = 1; /* it never goes */
     object_init(&log_object, OBJ_LOG, NULL);
     object_init(&scheduler_object, OBJ_SCHEDULER, NULL);
     object_init(&debugger_object, OBJ_DEBUGGER, NULL);

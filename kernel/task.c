@@ -336,11 +336,12 @@ static SELDOM void task_release(struct object *o)
     struct task *t = task_of(o);
     struct quota *q = t->space.quota;
 
-    for (unsigned i = 0; t->cap_pages && i < CAP_PAGES; i++)
-        if (t->cap_pages[i])
-            kmem_page_free(q, kptr(t->cap_pages[i]));
-    if (t->cap_pages)
-        slab_free(&cap_dir_slab, q, t->cap_pages);
+    if (t->cap_pages) {
+        for (unsigned i = CAP_PAGES; --i;) /* number 0 is t->caps */
+            if (t->cap_pages[i])
+                kmem_page_free(q, kptr(t->cap_pages[i]));
+        directory_free(t);
+    }
     kmem_page_free(q, t->caps);
     ptab_destroy(&t->space);
     slab_free(&task_slab, q, t);

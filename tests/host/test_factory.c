@@ -208,6 +208,30 @@ TEST(a_factory_takes_its_limit_from_its_maker_and_not_a_byte_more)
     stop();
 }
 
+TEST(a_factory_outlives_its_objects_or_its_capability_whichever_lasts)
+{
+    uint64_t used;
+
+    start();
+    used = factory->quota.used;
+    CHECK(create(L4_PROTO_FACTORY, 20000, NEW) == 0);
+    for (int i = 0; i < 2; i++) {
+        mr[0] = (uint64_t)L4_PROTO_IRQ;
+        set_window(NEW + 1);
+        CHECK(user_invoke(user, NEW, L4_PROTO_FACTORY, 1, 0) == 0);
+        delete(NEW + 1); /* its last object, but it is still there */
+        CHECK(slot_of(self, NEW) && !cap_object(slot_of(self, NEW))->dying);
+    }
+    mr[0] = (uint64_t)L4_PROTO_IRQ;
+    set_window(NEW + 1);
+    CHECK(user_invoke(user, NEW, L4_PROTO_FACTORY, 1, 0) == 0);
+    delete(NEW);
+    CHECK(factory->quota.used == used + sizeof(struct factory) + 20000); /* it pays for another */
+    delete(NEW + 1);
+    CHECK(factory->quota.used == used && factory->users == 2);
+    stop();
+}
+
 #define TESTS(X)                                                                                  \
     X(calls_of_a_factory_say_what_is_wrong_with_them)                                             \
     X(arguments_are_found_behind_one_another)                                                     \
@@ -216,6 +240,7 @@ TEST(a_factory_takes_its_limit_from_its_maker_and_not_a_byte_more)
     X(a_gate_may_be_made_for_a_thread)                                                            \
     X(a_task_may_be_made_with_kernel_user_memory)                                                 \
     X(an_object_that_cannot_be_paid_is_not_there_and_costs_nothing)                               \
-    X(a_factory_takes_its_limit_from_its_maker_and_not_a_byte_more)
+    X(a_factory_takes_its_limit_from_its_maker_and_not_a_byte_more)                               \
+    X(a_factory_outlives_its_objects_or_its_capability_whichever_lasts)
 
 TEST_MAIN(leaks, TESTS)

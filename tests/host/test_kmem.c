@@ -109,6 +109,125 @@ TEST(clean_pages_are_used_first_and_lost_to_nobody)
     kmem_pages_free(&quota, pages[0], 7);
 }
 
+/* With 64 pages kept clean, and an empty one by each slab, the last page can be had. */
+TEST(what_is_kept_aside_is_found_when_the_pool_is_short)
+{
+    static struct slab slabs[3];
+    static void *pages[300];
+    unsigned n = 0, all;
+
+    start(1UL << 20);
+    all = (unsigned)(free_at_start / 4096);
+    for (unsigned i = 0; i < 3; i++)
+        slab_init(&slabs[i], "test", 512);
+    for (unsigned round = 0; round < 3; round++) {
+        void *held[2];
+
+        for (unsigned i = 0; i < 3; i++)
+            slab_free(&slabs[i], &quota, slab_alloc(&slabs[i], &quota));
+        held[0] = slab_alloc(&slabs[1], &quota); /* this page is not empty; one behind it is */
+        for (n = 0; n < 70; n++)
+            pages[n] = kmem_page(&quota, KPAGE_TABLE);
+        while (n--) {
+            memset(pages[n], 0, 4096);
+            kmem_page_free_clean(&quota, pages[n]);
+        }
+        CHECK(free_now() == free_at_start - 4096 && kmem_ok());
+        for (n = 0; (pages[n] = kmem_pages(&quota, 0, KPAGE_PLAIN)); n++)
+            ;
+        CHECK(n == all - 1 && free_now() == 0 && slabs[0].pages + slabs[2].pages == 0);
+        CHECK(slabs[1].pages == 1 && kmem_ok());
+        held[1] = slab_alloc(&slabs[1], &quota);
+        CHECK(held[1] && !slab_alloc(&slabs[0], &quota));
+        slab_free(&slabs[1], &quota, held[0]);
+        slab_free(&slabs[1], &quota, held[1]);
+        while (n--)
+            kmem_page_free(&quota, pages[n]);
+    }
+}
+
+/* One page is full, one has room, and one is empty: the empty one goes. */
+TEST(the_empty_page_goes_wherever_it_stands_in_the_list)
+{
+    enum { PER = 8, PAGES = 3 };
+    void *objects[PAGES * PER], *pages[300];
+
+    for (unsigned empty = 0; empty < PAGES; empty++) {
+        unsigned n = 0;
+
+        start(1UL << 20);
+        slab_init(&slab, "test", 512);
+        for (unsigned i = 0; i < PAGES * PER; i++)
+            objects[i] = slab_alloc(&slab, &quota);
+        for (unsigned p = 0; p < PAGES; p++) /* one object less on each page */
+            slab_free(&slab, &quota, objects[p * PER]);
+        for (unsigned i = 1; i < PER; i++)
+            slab_free(&slab, &quota, objects[empty * PER + i]);
+        CHECK(slab.pages == PAGES && slab.keep == 1 && kmem_ok());
+        while ((pages[n] = kmem_pages(&quota, 0, KPAGE_PLAIN)))
+            n++;
+        CHECK(slab.pages == PAGES - 1 && slab.keep == 0 && kmem_ok() && free_now() == 0);
+        while (n--)
+            kmem_page_free(&quota, pages[n]);
+        for (unsigned i = 0; i < PAGES * PER; i++)
+            if (i / PER != empty && i % PER)
+                slab_free(&slab, &quota, objects[i]);
+        CHECK(slab.pages == 1 && slab.keep == 1 && quota.used == 0);
+    }
+}
+
+TEST(so_many_allocations_fail_as_was_said)
+{
+    start(1UL << 20);
+    for (uint64_t n = 1; n < 5; n++)
+        for (uint64_t count = 1; count < 4; count++) {
+            kmem_fail_some(n, count);
+            for (uint64_t i = 1; i < n + count + 20; i++) {
+                void *p = kmem_page(&quota, KPAGE_PLAIN);
+
+                CHECK(!p == (i >= n && i < n + count));
+                if (p)
+                    kmem_page_free(&quota, p);
+            }
+            CHECK(kmem_fail_every == 0);
+        }
+}
+
+/* Cleared in advance, and only as many as are asked for. */
+TEST(pages_are_cleared_before_they_are_needed)
+{
+    void *pages[8], *rest[300];
+    unsigned n = 0;
+
+    start(1UL << 20);
+    while ((rest[n] = kmem_page(&quota, KPAGE_PLAIN))) {
+        memset(rest[n], 0xff, 4096);
+        n++;
+    }
+    CHECK(!kmem_clean_one(1)); /* nothing left */
+    while (n > 0)
+        kmem_page_free(&quota, rest[--n]);
+    for (unsigned i = 0; i < 5; i++)
+        CHECK(kmem_clean_one(5) && kmem_ok() && free_now() == free_at_start);
+    CHECK(!kmem_clean_one(5) && !kmem_clean_one(0) && kmem_clean_one(6));
+    for (unsigned i = 0; i < 8; i++) {
+        pages[i] = kmem_page(&quota, KPAGE_PLAIN);
+        CHECK(pages[i] && is_zero(pages[i], 4096) && kmem_desc(pages[i])->kind == KPAGE_PLAIN);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        kmem_page_free(&quota, pages[i]);
+}
+
+TEST(a_quota_gives_exactly_what_is_left)
+{
+    struct quota q = {.limit = 100};
+
+    CHECK(quota_take(&q, 0) && quota_take(&q, 99) && !quota_take(&q, 2) && q.used == 99);
+    CHECK(quota_take(&q, 1) && !quota_take(&q, 1) && quota_take(&q, 0) && !quota_take(&q, ~0UL));
+    quota_give(&q, 100);
+    CHECK(q.used == 0 && !quota_take(&q, 101) && quota_take(&q, 100));
+}
+
 static void fill_and_empty(uint32_t size)
 {
     static unsigned char *objects[1 << 17];
@@ -265,6 +384,11 @@ TEST(the_low_water_mark_stays)
     X(contiguous_pages_are_aligned_to_their_size)                                                 \
     X(a_quota_is_never_passed_and_a_failure_costs_nothing)                                        \
     X(clean_pages_are_used_first_and_lost_to_nobody)                                              \
+    X(what_is_kept_aside_is_found_when_the_pool_is_short)                                         \
+    X(the_empty_page_goes_wherever_it_stands_in_the_list)                                         \
+    X(so_many_allocations_fail_as_was_said)                                                       \
+    X(pages_are_cleared_before_they_are_needed)                                                   \
+    X(a_quota_gives_exactly_what_is_left)                                                         \
     X(slabs_use_every_page_to_the_end_without_a_header)                                           \
     X(one_object_again_and_again_costs_no_page)                                                   \
     X(random_objects_and_pages_never_overlap)                                                     \
