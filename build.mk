@@ -26,6 +26,7 @@
 #         kernel-y libl4-y rm-y sigma0-y roottask-y anon-y rom-y := file.c ../other/file.c ...
 #         host-y += test_x     test_x-y := test_x.c ../../kernel/x.c     (tests/host/*.mk)
 #         test_x-cflags := ...     test_x-ldflags := ...                  (optional)
+#         host-sets += s   s-y, s-cflags   test_x-with := s   objects that several tests share
 #     A folder of a program (APPS, ROOT, examples/*/, tests/guest/*/) is all its *.c and *.S, or
 #     what its own build.mk says: `sources := a.c b.c`, `cflags := ...`, and `libc := small` for
 #     Quire's small C library instead of musl. In the root task's place it is small anyway.
@@ -128,6 +129,7 @@ rom-y :=
 managed-y :=
 phys-y :=
 host-y :=
+host-sets :=
 include $(wildcard kernel/build.mk libl4/*.mk sigma0/build.mk roottask/build.mk pagers/build.mk)
 include $(sort $(wildcard tests/host/*.mk tests/guest/*.mk))
 
@@ -321,14 +323,19 @@ $(call object,host/$(1),$(2)): $(3) $(O)/obj/host/$(1)/flags | $(host-links) $(O
 	@mkdir -p $$(@D)
 	$$(Q)$$(command-host/$(1)) -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
 endef
-define host-test
+define host-set
 command-host/$(1) := $(HOSTCC) $(cflags-host) $($(1)-cflags)
 $(call text-file,$(O)/obj/host/$(1)/flags,$(HOSTCC) $(cflags-host) $($(1)-cflags))
-$(call text-file,$(O)/obj/host/$(1)/list,$($(1)-y))
 $(foreach f,$($(1)-y),$(eval $(call host-compile,$(1),$(f),$(strip \
     $(patsubst ../../kernel/%,$(O)/host/kernel/%,$(if $(filter ../../%,$(f)),\
     $(if $(filter ../../kernel/%,$(f)),$(f),$(patsubst ../../%,%,$(f))),tests/host/$(f)))))))
-$(O)/host/$(1): $(call objects,host/$(1),$($(1)-y)) $(O)/obj/host/$(1)/list
+endef
+host-objects = $(call objects,host/$(1),$($(1)-y)) \
+    $(foreach s,$($(1)-with),$(call objects,host/$(s),$($(s)-y)))
+define host-test
+$(call host-set,$(1))
+$(call text-file,$(O)/obj/host/$(1)/list,$(call host-objects,$(1)))
+$(O)/host/$(1): $(call host-objects,$(1)) $(O)/obj/host/$(1)/list
 	$$(call say,HOSTLD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$(HOSTCC) $(cflags-host) -o $$@ $$(filter %.o,$$^) $($(1)-ldflags)
@@ -336,6 +343,7 @@ $(O)/host/$(1).passed: $(O)/host/$(1)
 	$$(call say,CHECK,$(1))
 	$$(Q)$$< && touch $$@
 endef
+$(foreach s,$(host-sets),$(eval $(call host-set,$(s))))
 $(foreach t,$(host-y) fuzz_random,$(eval $(call host-test,$(t))))
 host-tests: $(foreach t,$(host-y),$(O)/host/$(t))
 print-host-tests:

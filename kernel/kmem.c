@@ -385,6 +385,12 @@ void *kmem_next_page(const void *page)
     return frame < kmem.first + kmem.frames ? frame_addr(frame) : NULL;
 }
 
+/* K2 for a page of any slab: if it has room, somebody finds it. */
+static bool room_ok(const struct kpage *d, kref_t page)
+{
+    return d->hint == KPAGE_FULL || d->prev || ((struct slab *)kptr(d->owner))->partial == page;
+}
+
 /* K2 and K3 for one slab. */
 static bool slab_ok(const struct slab *s)
 {
@@ -414,9 +420,12 @@ SAN_UNCHECKED bool kmem_ok(void)
     if (!buddy_ok(&kmem.buddy))
         return false;
     for (uint64_t f = kmem.first; f < kmem.first + kmem.frames; f++) {
-        uint8_t kind = kmem_desc(frame_addr(f))->kind;
+        const struct kpage *d = kmem_desc(frame_addr(f));
+        uint8_t kind = d->kind;
 
         if (buddy_is_free(&kmem.buddy, f, 0) != (kind == KPAGE_FREE))
+            return false;
+        if (kind == KPAGE_SLAB && !room_ok(d, (kref_t)(f << 12)))
             return false;
         clean += kind == KPAGE_CLEAN;
         slab_pages += kind == KPAGE_SLAB;
