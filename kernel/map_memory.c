@@ -133,7 +133,7 @@ static int free_entry(struct map_request *r, pte_t *s, uint64_t dst, unsigned le
 
         if (err ? err != -L4_EEXIST : !ptab_occupied(*e))
             return err;
-        if (tried && err) /* all mappings are gone: it is kernel-user memory */
+        if (tried) /* all mappings are gone: it is kernel-user memory */
             return ROOM_SMALLER;
         if (!err)
             ptab_trim(*e); /* references, if only kernel-user memory is in the table */
@@ -142,8 +142,9 @@ static int free_entry(struct map_request *r, pte_t *s, uint64_t dst, unsigned le
             return err;
         /* What had to go may have been where the source came from, and its table with it. */
         s = ptab_find(&r->from->space, r->src + r->done, &at);
-        if (!s || mapping_dying(ptab_owner(s)))
+        if (!s)
             return ROOM_NONE;
+        kassert(!mapping_dying(ptab_owner(s)));
     }
 }
 

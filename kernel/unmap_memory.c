@@ -42,8 +42,8 @@ static inline __attribute__((always_inline)) unsigned free_place(struct kpage *d
 }
 
 /*
- * Leaves, from c on in its list, for at most n steps; how many it took. *knew: their flags and
- * those of their entries. Cut and forget in one go, and the list is put right once for all of
+ * Leaves, from the first of a list on, for at most n steps; how many it took. *knew: their flags
+ * and those of their entries. Cut and forget in one go, and the list is put right once for all of
  * them. Only when walk_unwatched().
  */
 static inline unsigned remove_leaves(struct mapping *c, unsigned n, kref_t *knew)
@@ -72,9 +72,7 @@ static inline unsigned remove_leaves(struct mapping *c, unsigned n, kref_t *knew
     if (!(next & MAPPING_END)) {
         *word = next;
         c->prev = kref(word);
-    } else if (next != (kref(word) | MAPPING_END)) {
-        *word = next;
-    } else {
+    } else { /* they were all: c was the first */
         *word = 0;
         if ((parts & MAPPING_LEVEL) != mapping_level(parent))
             mapdb_parts_unuse(word);

@@ -38,7 +38,8 @@ struct revoker {
     bool (*cut)(struct mapping *m);
     /* m is dying and has no children: free its place, mapdb_remove(). */
     void (*forget)(struct mapping *m);
-    /* Take away at most n leaves, from c on in its list, in one go; how many. May be NULL. */
+    /* Take away at most n leaves, from c on, the first of a list, in one go; how many. May be
+     * NULL. */
     unsigned (*leaves)(struct mapping *c, unsigned n);
 };
 

@@ -394,6 +394,19 @@ TEST(orders_that_do_not_exist_are_refused)
     stop();
 }
 
+TEST(what_is_no_block_is_not_free_and_behind_the_last_frame_is_nothing)
+{
+    unsigned order;
+
+    start(0, 4090); /* 64 words, all that one word above can sum up */
+    CHECK(buddy_add(&buddy, 0, 4) == 0);
+    CHECK(buddy_is_free(&buddy, 0, 2) && buddy_is_free(&buddy, 2, 1));
+    CHECK(!buddy_is_free(&buddy, 1, 1) && !buddy_is_free(&buddy, 0, 3));
+    for (uint64_t f = 1; f < 4200; f++)
+        CHECK(buddy_next_free(&buddy, f, &order) == ~0UL);
+    stop();
+}
+
 /* ---- buddy_ok(): each mistake is one that it sees ---- */
 
 #define WRONG(word, value)                                                                        \
@@ -453,6 +466,7 @@ TEST(a_block_that_cannot_be_is_not_ok)
     X(a_search_for_a_run_ends_after_as_many_blocks_as_the_limit_says)                              \
     X(a_run_is_found_in_memory_that_is_used_for_a_long_way)                                        \
     X(orders_that_do_not_exist_are_refused)                                                        \
+    X(what_is_no_block_is_not_free_and_behind_the_last_frame_is_nothing)                           \
     X(a_wrong_word_is_not_ok)                                                                      \
     X(a_block_that_cannot_be_is_not_ok)
 

@@ -170,6 +170,47 @@ TEST(nothing_is_mapped_or_taken_beyond_the_last_page_of_the_address_space)
     stop();
 }
 
+TEST(the_first_addresses_of_a_space_that_has_nothing_are_holes)
+{
+    int err;
+
+    for (unsigned order = 12; order < 22; order++) {
+        start();
+        for (int i = 0; i < 2; i++) { /* not even kernel-user memory */
+            struct task *t = task_create(&factories[3]->obj, (l4_fpage_t){0}, &err);
+            struct task *old = tasks[3];
+
+            CHECK(t && err == 0);
+            tasks[3] = t;
+            CHECK(i ? take(3, 0, order, L4_FPAGE_RWX, true) == 0
+                    : map(3, 0, 2, 0, order, L4_FPAGE_RWX, 0) == 0 && !last.mapped);
+            tasks[3] = old;
+            machine_destroy(&t->obj);
+        }
+        stop();
+    }
+}
+
+/* Around kernel-user memory the pages become small ones; behind that superpage they are not. */
+TEST(what_lies_around_kernel_user_memory_is_mapped_and_nothing_is_lost_at_the_end_of_a_table)
+{
+    for (unsigned page = 0; page < 40; page++) {
+        uint64_t ku = GIB + page * L4_PAGESIZE;
+
+        start();
+        roots(ROOTS, ROOTS + 2 * SUPER);
+        CHECK(task_add_ku_mem(tasks[3], fpage_mem(ku, 12, L4_FPAGE_RW)) == 0);
+        CHECK(map(0, ROOTS, 3, GIB, 22, L4_FPAGE_RWX, 0) == 0 && last.mapped == 512);
+        for (uint64_t at = 0; at < 2 * SUPER; at += L4_PAGESIZE)
+            CHECK(GIB + at == ku || frame_seen(3, GIB + at) == ROOTS + at);
+        CHECK((*entry(3, ku) & PTE_KU) && ptab_level(entry(3, GIB + SUPER)) == 2);
+        CHECK(take(3, GIB, 22, L4_FPAGE_RWX, true) == 0 && check_all() == 0);
+        CHECK(!entry(3, GIB + SUPER) && !entry(3, GIB + 511 * L4_PAGESIZE));
+        CHECK(*entry(3, ku) & PTE_KU);
+        stop();
+    }
+}
+
 /* ---- rights, attributes, what is counted ---- */
 
 static pte_t mapped_entry(uint64_t src, unsigned order, unsigned rights, uint64_t item)
@@ -413,6 +454,7 @@ TEST(a_long_operation_looks_at_the_interrupts_after_each_few_entries)
         begin_long();
         CHECK(take(1, GIB, order, round < 2 ? L4_FPAGE_RWX : L4_FPAGE_W, round == 1) == 0);
         CHECK(most <= 3 * LIMIT_STEPS && host_windows >= n / LIMIT_STEPS);
+        CHECK(host_windows <= 2 * n / LIMIT_STEPS); /* nor is an entry gone to twice */
         begin_long();
         CHECK(take(0, src, order, L4_FPAGE_RWX, false) == 0 && check_all() == 0);
         CHECK(most <= 3 * LIMIT_STEPS);
@@ -466,6 +508,32 @@ TEST(a_page_over_one_that_is_being_taken_away_finishes_that_first)
     stop();
 }
 
+TEST(pages_around_one_that_is_being_taken_away_are_mapped_with_it)
+{
+    enum { N = 100 };
+
+    for (int large = 0; large < 2; large++) {
+        struct unmap_request u = {.fp = fpage_mem(0x1000, 12, L4_FPAGE_RWX),
+                                  .mask = L4_FP_ALL_SPACES};
+
+        start();
+        many_children(N);
+        roots(SUPER * 8, large ? SUPER * 9 : SUPER * 8 + 0x8000);
+        u.task = tasks[1];
+        host_window = preempt_at_one;
+        windows_left = 1;
+        CHECK(unmap_run(&u) == MAP_PREEMPTED);
+        host_window = NULL;
+        cpu0.resched = false;
+        cpu0.current = worker[1];
+        CHECK(map(0, SUPER * 8, 1, 0, 14, L4_FPAGE_RWX, 0) == 0 && last.mapped == 4);
+        for (uint64_t at = 0; at < 0x4000; at += L4_PAGESIZE)
+            CHECK(frame_seen(1, at) == SUPER * 8 + at);
+        CHECK(children(N) == 0 && check_all() == 0);
+        stop();
+    }
+}
+
 TEST(a_dying_mapping_gives_nothing)
 {
     enum { N = 100 };
@@ -488,7 +556,7 @@ TEST(a_dying_mapping_gives_nothing)
     stop();
 }
 
-/* Preempted at its n-th look; false: there were not that many. */
+/* Preempted at each n-th look; false: there were not that many. */
 static bool grants_less(uint64_t n)
 {
     enum { N = 100 };
@@ -500,10 +568,12 @@ static bool grants_less(uint64_t n)
     host_window = preempt_at_one;
     windows_left = n;
     err = map(1, 0x1000, 3, 0x5000, 12, L4_FPAGE_R, L4_MAP_ITEM_GRANT);
-    preempted = err == MAP_PREEMPTED;
+    for (preempted = err; err; err = map_run(&last)) {
+        CHECK(err == MAP_PREEMPTED && !frame_seen(1, 0x1000));
+        cpu0.resched = false;
+        windows_left = n;
+    }
     host_window = NULL;
-    cpu0.resched = false;
-    CHECK((preempted ? map_run(&last) : err) == 0);
     CHECK(last.mapped == 1 && !frame_seen(1, 0x1000) && children(N) == N);
     CHECK(rights_of(*entry(3, 0x5000)) == L4_FPAGE_R);
     for (unsigned i = 0; i < N; i++)
@@ -526,6 +596,8 @@ TEST(a_grant_of_less_than_there_is_goes_all_the_way_down)
     X(two_windows_of_any_kind_and_order_meet_as_the_rule_says)                                     \
     X(what_is_no_page_and_what_is_no_flexpage_changes_nothing)                                     \
     X(nothing_is_mapped_or_taken_beyond_the_last_page_of_the_address_space)                        \
+    X(the_first_addresses_of_a_space_that_has_nothing_are_holes)                                   \
+    X(what_lies_around_kernel_user_memory_is_mapped_and_nothing_is_lost_at_the_end_of_a_table)     \
     X(what_a_receiver_may_do_and_how_it_is_cached_comes_from_sender_and_item)                      \
     X(nobody_gives_more_than_there_is)                                                             \
     X(a_task_knows_how_many_pages_were_mapped_to_it_and_taken_from_it)                             \
@@ -535,6 +607,7 @@ TEST(a_grant_of_less_than_there_is_goes_all_the_way_down)
     X(who_asks_is_told_of_everything_below_and_of_itself_only_if_it_says_so)                       \
     X(a_long_operation_looks_at_the_interrupts_after_each_few_entries)                             \
     X(a_page_over_one_that_is_being_taken_away_finishes_that_first)                                \
+    X(pages_around_one_that_is_being_taken_away_are_mapped_with_it)                                \
     X(a_dying_mapping_gives_nothing)                                                               \
     X(a_grant_of_less_than_there_is_goes_all_the_way_down)
 
