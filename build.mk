@@ -307,7 +307,8 @@ images: $(images-y)
 # Kernel modules are compiled unchanged: $(O)/host/kernel is kernel/ with x86/ replaced by
 # tests/host/x86, so "x86/..." means the shadow wherever it is included from.
 
-host-links := $(patsubst kernel/%,$(O)/host/kernel/%,$(wildcard kernel/*.c kernel/*.h))
+host-links := $(patsubst kernel/%,$(O)/host/kernel/%,\
+    $(wildcard kernel/*.c kernel/*.h kernel/boot/*))
 $(host-links): $(O)/host/kernel/%: | kernel/%
 	@mkdir -p $(@D)
 	@ln -sfn $(CURDIR)/kernel/$* $@

@@ -2,10 +2,11 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 
-from conftest import REPO, assert_exit, boot, build_apps
+from conftest import BUILD, REPO, assert_exit, boot, build_apps
 
 HELLO = """\
 #include <stdio.h>
@@ -17,6 +18,38 @@ int main(int argc, char **argv)
         printf("argument %d is %s\\n", i, argv[i]);
     return argc > 1 ? atoi(argv[1]) : 0;
 }
+"""
+# Returns the number of characters on the line that somebody types.
+TYPED = """\
+#include <l4/sys/ipc.h>
+#include <l4/sys/types.h>
+#include <l4/sys/vcon.h>
+#include <stdio.h>
+
+int main(void)
+{
+    char line[100];
+    int n = 0, got;
+
+    printf("type something\\n");
+    while (n == 0 || line[n - 1] != '\\n') {
+        got = l4_vcon_read(L4_BASE_LOG_CAP, line + n, sizeof(line) - n);
+        n += got > 0 ? got : 0;
+        if (got <= 0)
+            l4_ipc_sleep_ms(1);
+    }
+    printf("typed: %.*s", n, line);
+    return n;
+}
+"""
+BOOT_INTERACTIVE = """\
+import sys
+sys.path[:0] = sys.argv[1:2]
+import machine
+r = machine.boot(machine.Options(build=sys.argv[2], script=sys.argv[3], apps=(sys.argv[4],),
+                                 interactive=True, timeout=60))
+print(r.log, r.reason)
+sys.exit(r.exit_status)
 """
 BARE = """\
 #include <stdio.h>
@@ -97,6 +130,17 @@ def test_make_run_root(app):
     folder = app("bareroot", BARE)
     done = run("make", "run", f"ROOT={folder}", "HEADLESS=1")
     assert done.returncode == 7 and "exit status 7" in done.stdout, done.stdout
+
+
+def test_what_is_typed_reaches_the_program_that_reads(app, script):
+    image = build_apps(app("typed", TYPED))[0]
+    cfg = script("program typed file=typed.elf quota=4M main\n")
+    line = "more than the sixteen characters of a serial line's queue\n"
+    done = subprocess.run([sys.executable, "-B", "-c", BOOT_INTERACTIVE, REPO / "tools", BUILD, cfg,
+                           image], input=line, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == len(line), done.stdout
+    assert f"typed: {line}" in done.stdout
 
 
 def test_an_app_folder_without_a_program_is_refused_with_its_name(tmp_path):

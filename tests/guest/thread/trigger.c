@@ -361,6 +361,30 @@ static void fault_again(void)
     expect(c->finished);
 }
 
+/* The pager has come, but the fault is not sent yet when a cancel forgets it: the exception is the
+ * first thing all the same, then the fault happens again. */
+static void forgotten_fault(void)
+{
+    struct child *c = watched_child();
+    l4_cap_idx_t gate = gate_new(L4_INVALID_CAP, 0);
+    struct seen s;
+
+    give(c, gate, CHILD_CAP(1), L4_CAP_FPAGE_RW);
+    expect_eq(child_handlers(c, CHILD_CAP(1), CHILD_CAP(0)), 0);
+    c->priority = 20;
+    child_run(c, touch, (void *)PLACE);
+    l4_ipc_sleep_ms(2);
+    expect_eq(l4_error(l4_rcv_ep_bind_thread(gate, L4_BASE_THREAD_CAP, FAULT_LABEL)), 0);
+    trigger(c);
+    expect_eq(l4_error(l4_thread_ex_regs(c->thread, ~0UL, ~0UL, L4_THREAD_EX_REGS_CANCEL)), 0);
+    s = seen_trigger();
+    answer_regs(&s.regs);
+    expect_eq(seen_fault().mr[0], PLACE | L4_PF_WRITE);
+    answer_page(page_of(0, 0), PLACE, L4_FPAGE_RW);
+    l4_ipc_sleep_ms(2);
+    expect(c->finished);
+}
+
 /* ---- not started; in the middle of a long call ---- */
 
 static void before_the_start(void)
@@ -447,6 +471,7 @@ const struct test trigger_tests[] = {
     {"in a page fault that is refused, behind the exception", in_rejected_fault},
     {"in an exception, behind its answer", in_exception},
     {"a cancelled page fault happens again", fault_again},
+    {"before a fault that a cancel has forgotten", forgotten_fault},
     {"a thread that has not begun raises it before its first instruction", before_the_start},
     {"the message shows the new instruction and stack pointer", with_new_place},
     {"a long call of the kernel is carried out first", in_a_long_call},

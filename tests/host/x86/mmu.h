@@ -13,6 +13,9 @@
 
 struct space;
 
+#define KERNEL_BASE 0xffffffff80000000UL
+#define POOL_MAX 0x60000000UL /* 1.5 GiB */
+
 extern void (*host_pte_watch)(uint64_t *e, uint64_t old, uint64_t value); /* NULL: nobody */
 extern void (*host_flush_watch)(struct space *s, uint64_t va);
 extern uint64_t host_pte_stores;
