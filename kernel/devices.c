@@ -36,11 +36,11 @@ static long log_read(struct invocation *iv)
     uint64_t *mr = iv->utcb->msg.mr;
     unsigned max = mr[0] >> 16 & 0xffff, n = 0;
     char *out = (char *)&mr[1];
-    int c;
+    int c = 0;
 
     while (n < max && n < L4_VCON_READ_SIZE && (c = serial_get()) >= 0)
         out[n++] = (char)c;
-    mr[0] = n;
+    mr[0] = n | (c < 0 ? L4_VCON_READ_STAT_DONE : 0);
     iv->words = 1 + (n + 7) / 8;
     return 0;
 }

@@ -179,10 +179,20 @@ static void __attribute__((noreturn)) serve(void)
     }
 }
 
+/* All our pages, while there is kernel memory to map them with: later there may be none. */
+static void touch_image(void)
+{
+    extern const char __executable_start[], _end[];
+
+    for (const volatile char *p = __executable_start; p < _end; p += L4_PAGESIZE)
+        *p;
+}
+
 int main(void)
 {
     l4_cap_idx_t supervisor;
 
+    touch_image();
     modules_init(l4re_kip());
     interactive = has_option(modules_cmdline(), "interactive");
     read_script();

@@ -336,7 +336,7 @@ static bool lost_answer(l4_msgtag_t tag, l4_utcb_t *utcb)
     return !(l4_ipc_error(tag, utcb) & 1);
 }
 
-static void serve(void)
+static void __attribute__((noreturn)) serve(void)
 {
     static struct answer a;
     l4_utcb_t *utcb = l4_utcb();
@@ -374,5 +374,4 @@ int main(void)
     }
     printf("sigma0: %lu MiB free for user space\n", service.ram.free_frames >> 8);
     serve();
-    return 0;
 }

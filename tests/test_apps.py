@@ -47,8 +47,7 @@ import sys
 sys.path[:0] = sys.argv[1:2]
 import machine
 r = machine.boot(machine.Options(build=sys.argv[2], script=sys.argv[3], apps=(sys.argv[4],),
-                                 interactive=True, timeout=60))
-print(r.log, r.reason)
+                                 interactive=True, timeout=60), sink=sys.stdout)
 sys.exit(r.exit_status)
 """
 BARE = """\
@@ -136,11 +135,17 @@ def test_what_is_typed_reaches_the_program_that_reads(app, script):
     image = build_apps(app("typed", TYPED))[0]
     cfg = script("program typed file=typed.elf quota=4M main\n")
     line = "more than the sixteen characters of a serial line's queue\n"
-    done = subprocess.run([sys.executable, "-B", "-c", BOOT_INTERACTIVE, REPO / "tools", BUILD, cfg,
-                           image], input=line, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False)
-    assert done.returncode == len(line), done.stdout
-    assert f"typed: {line}" in done.stdout
+    with subprocess.Popen([sys.executable, "-B", "-c", BOOT_INTERACTIVE, REPO / "tools", BUILD, cfg,
+                           image], text=True, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as booted:
+        seen = ""
+        while "type something" not in seen and (more := booted.stdout.readline()):
+            seen += more
+        booted.stdin.write(line)
+        booted.stdin.flush()
+        seen += booted.stdout.read()
+    assert booted.returncode == len(line), seen
+    assert f"typed: {line}" in seen
 
 
 def test_an_app_folder_without_a_program_is_refused_with_its_name(tmp_path):

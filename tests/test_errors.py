@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from conftest import BUILD, boot, build_apps
+from conftest import BUILD, REPO, assert_exit, boot, build_apps
 from conftest import SCRIPT_HEAD as HEAD
 
 
@@ -24,6 +24,9 @@ BAD_SCRIPTS = {
     "bad_size": ("manager anon file=anon.elf quota=12Q\n", r"boot\.cfg:1:"),
     "open_quote": ("program \"x file=sort.elf main\n", r"boot\.cfg:1:"),
     "missing_file_option": ("\n\nprogram x main\n", r"boot\.cfg:3:"),
+    "more_memory_than_there_is":
+        (HEAD + "program x file=sort.elf quota=4M ram=64G caps=sigma0 main\n",
+         r"boot\.cfg:3: x: \d+ KiB of memory wanted, \d+ KiB are left"),
     "unknown_manager": (HEAD + "program x file=sort.elf quota=4M mem=nobody main\n", r"nobody"),
     "unknown_capability": (HEAD + "program x file=sort.elf quota=4M caps=nobody main\n", r"nobody"),
     "module_not_there": (HEAD + "program x file=absent.elf quota=4M main\n", r"absent\.elf"),
@@ -120,6 +123,57 @@ def test_a_share_for_the_kernel_that_is_not_there_is_a_panic(mem, kmem):
 def test_a_kernel_without_memory_for_tasks_is_an_error_with_a_line():
     result = boot(cmdline="kmem=4M", timeout=60)
     assert_failed(result, r"roottask: boot\.cfg:\d+: .*cannot create the task: out of memory")
+
+
+NO_NEXT_LIFE = """\
+#include "victim.h"
+
+#include <l4/re/env.h>
+#include <l4/sys/debugger.h>
+#include <l4/sys/err.h>
+#include <l4/sys/ipc.h>
+#include <stdio.h>
+
+static long call(l4_umword_t op)
+{
+    l4_utcb_t *u = l4_utcb();
+
+    u->msg.mr[0] = op;
+    u->msg.mr[1] = END_FAULT;
+    return l4_error(l4_ipc_call(l4re_env_get_cap("victim"), u, l4_msgtag(PROTO_VICTIM, 2, 0, 0),
+                                L4_IPC_NEVER));
+}
+
+int main(void)
+{
+    l4_cap_idx_t debugger = l4re_env_get_cap("debugger");
+
+    if (call(VICTIM_LIFE) != 0)
+        return 1;
+    l4_dbg_kmem_fail(debugger, 1, 1000000);
+    call(VICTIM_DIE);
+    l4_ipc_sleep_ms(100);
+    l4_dbg_kmem_fail(debugger, 0, 1);
+    return call(VICTIM_LIFE) < 0 ? 7 : 2;
+}
+"""
+
+
+def test_a_manager_whose_next_life_cannot_be_made_is_gone_for_its_clients(app, script):
+    here = REPO / "tests/guest/supervise"
+    images = build_apps(app("no_next", NO_NEXT_LIFE, build__mk=f"cflags := -I{here}\n"))
+    cfg = script("manager victim file=victim.elf quota=256K prio=210 restart=9\n"
+                 "program no_next file=no_next.elf quota=4M caps=victim,debugger main\n")
+    result = boot(cfg, apps=images, search=(str(BUILD / "guest/supervise"),), timeout=60)
+    assert_exit(result, 7)
+    assert re.search(r"roottask: victim does not start: .*out of memory", result.log), result.log
+    assert "roottask: manager victim has ended: its clients will fail" in result.log
+
+
+def test_a_word_of_the_command_line_is_whole(script):
+    result = boot(cmdline="interactively xinteractive")
+    assert_exit(result, 0)
+    assert "staying up" not in result.log
 
 
 def test_interactive_stays_up_when_the_main_program_has_ended():

@@ -289,7 +289,8 @@ def qemu_command(opts, mods, tmp, qmp_fd):
 def cover_arguments(opts):
     """With QUIRE_COVER=folder (make coverage) each run of the usual images leaves a file there."""
     folder = os.environ.get("QUIRE_COVER")
-    if not folder or opts.files or any("plugin" in str(a) for a in opts.qemu_args):
+    if not folder or any(name.startswith("kernel") for name in opts.files) or any(
+            "plugin" in str(a) for a in opts.qemu_args):
         return []
     handle, path = tempfile.mkstemp(dir=folder, suffix=".blocks")
     os.close(handle)
@@ -472,6 +473,15 @@ def start(opts, mods, tmp, monitor):
     return proc
 
 
+def end(proc, monitor):
+    """QEMU is to end: by itself, so that plugins write what they know, or not."""
+    try:
+        monitor.send("quit")
+        proc.wait(10)
+    except (OSError, subprocess.TimeoutExpired):
+        proc.kill()
+
+
 def watch(proc, opts, symbols, monitor, sink):
     """(log, timed out, details) of a machine that runs; afterwards it is gone."""
     try:
@@ -482,7 +492,7 @@ def watch(proc, opts, symbols, monitor, sink):
         proc.wait()
         raise
     if timed_out or monitor.stopped:
-        proc.kill()
+        end(proc, monitor)
     return log, timed_out, details
 
 

@@ -129,6 +129,8 @@ enum l4_vcon_ops {
     L4_VCON_GET_ATTR_OP = 3,
 };
 enum { L4_VCON_WRITE_SIZE = 61 * 8, L4_VCON_READ_SIZE = 62 * 8 };
+/* In READ's status, beside the number of characters: there were no more. */
+#define L4_VCON_READ_STAT_DONE 0x80000000U
 
 /* Gate (KOBJECT -10), receive endpoint */
 enum l4_ipc_gate_ops {

@@ -6,6 +6,7 @@
 
 #include <abi/env.h>
 #include <l4/sigma0/ram.h>
+#include <l4/sigma0/sigma0.h>
 #include <l4/sys/kip.h>
 #include <l4/sys/semaphore.h>
 #include <l4/sys/task.h>
@@ -294,6 +295,16 @@ static void strangers(void)
            "what was a deleted gate's is the parent's when it needs it");
 }
 
+/* What sigma0 prints, tests/guest/ram/expect looks for. */
+static void dump(void)
+{
+    enum { DEVICE = 0xfd000000 }; /* there is nothing, but it is not RAM either */
+
+    tap_eq(l4sigma0_map_iomem(own, DEVICE, PLACE, PAGE, 0), 0, "a page of a device");
+    l4sigma0_debug_dump(own);
+    tap_eq(l4_ram_give_back(own, DEVICE, PAGE), 0, "goes back");
+}
+
 static void crowds(void)
 {
     static l4_cap_idx_t crowd[MANY];
@@ -329,6 +340,7 @@ int main(void)
     nonsense();
     deaf();
     strangers();
+    dump();
     crowds();
     tap_ok(take(own, quota, 0, &b) == 0 && l4_ram_give_back(own, b.phys, b.size) == 0,
            "all of the quota is ours again, also that of deleted gates");

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { GATES = 3, TRIES_MAX = 3 };
+enum { GATES = 3, TRIES_MAX = 3, KEPT_MAX = 512 /* the root task's limit for a manager */ };
 
 static l4_cap_idx_t victim;
 static l4_cap_idx_t gates[GATES];
@@ -72,6 +72,19 @@ static bool end_once(unsigned how, l4_umword_t gates_left)
            answer[1] == gates_left;
 }
 
+/* Gates that the manager makes until it is refused. */
+static l4_umword_t keep_all(void)
+{
+    l4_umword_t answer[2], sum = 0;
+
+    do {
+        if (call(victim, VICTIM_KEEP, 0, answer) != 0)
+            return 0;
+        sum += answer[0];
+    } while (answer[0] == KEEP_STEP);
+    return sum;
+}
+
 static void gate_delete(unsigned i)
 {
     l4_task_delete_obj(L4RE_THIS_TASK_CAP, gates[i]);
@@ -91,11 +104,16 @@ int main(int argc, char **argv)
     tap_ok(open && gates_answer(), "gates that outlive a manager");
     for (unsigned how = 0; how < END_KINDS; how++)
         tap_ok(end_once(how, GATES), how == END_FAULT  ? "the manager faults, its clients go on"
+                                     : how == END_TRAP ? "it traps, its clients go on"
                                      : how == END_EXIT ? "it exits, its clients go on"
                                                        : "it hangs, its clients go on");
     for (unsigned i = 0; i < rounds; i++)
         survived += end_once(i % 16 == 0 ? END_HANG : i % 2, GATES);
     tap_eq(survived, rounds, "as often as it ends");
+    tap_eq((long)keep_all(), KEPT_MAX - GATES, "a manager has 512 gates and no more");
+    tap_eq(call(victim, VICTIM_DROP, 0, NULL), 0, "which it deletes");
+    tap_eq((long)keep_all(), KEPT_MAX - GATES, "then there is room for as many");
+    call(victim, VICTIM_DROP, 0, NULL);
     gate_delete(1);
     tap_ok(end_once(END_FAULT, GATES - 1), "a gate that a client has deleted is not found again");
     gate_delete(0);

@@ -9,7 +9,6 @@ enum L4_vcon_read_flags {
     L4_VCON_READ_SIZE_MASK = 0x3fffffff,
     L4_VCON_READ_STAT_BREAK = 1 << 30,
 };
-#define L4_VCON_READ_STAT_DONE 0x80000000U
 
 enum L4_vcon_i_flags { L4_VCON_INLCR = 0100, L4_VCON_IGNCR = 0200, L4_VCON_ICRNL = 0400 };
 enum L4_vcon_o_flags { L4_VCON_ONLCR = 04, L4_VCON_OCRNL = 010, L4_VCON_ONLRET = 040 };

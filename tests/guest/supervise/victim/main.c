@@ -10,7 +10,8 @@
 #include <l4/sys/ipc.h>
 #include <l4/sys/task.h>
 
-enum { LABEL_FIRST = 0x1000, LABEL_STEP = 16, GATES = 64, WORD = 1 };
+enum { LABEL_FIRST = 0x1000, LABEL_STEP = 16, GATES = 64, WORD = 1, KEPT_MAX = 600 };
+#define KEPT_FIRST (0x1000UL << L4_CAP_SHIFT)
 
 static l4_umword_t words[GATES];
 static l4_umword_t answered, found;
@@ -36,8 +37,35 @@ static long gate_open(l4_umword_t word, l4_msgtag_t *reply)
     return err;
 }
 
+static unsigned kept;
+
+static l4_cap_idx_t kept_slot(unsigned i)
+{
+    return KEPT_FIRST + ((l4_cap_idx_t)i << L4_CAP_SHIFT);
+}
+
+/* How many; the next was refused when it is less than KEEP_STEP. */
+static unsigned keep(void)
+{
+    l4_umword_t given[L4RE_PARENT_GATE_WORDS] = {0}, n;
+    unsigned before = kept;
+
+    while (kept < before + KEEP_STEP && kept < KEPT_MAX &&
+           l4re_parent_gate(kept_slot(kept), spare, 0, given, &n) == 0)
+        kept++;
+    return kept - before;
+}
+
+static void drop(void)
+{
+    while (kept)
+        l4_task_delete_obj(L4_BASE_TASK_CAP, kept_slot(--kept));
+}
+
 static void die(l4_umword_t how)
 {
+    if (how == END_TRAP)
+        __asm__ volatile("ud2");
     if (how == END_FAULT)
         *(volatile char *)0 = 1;
     if (how == END_EXIT)
@@ -62,6 +90,12 @@ static l4_msgtag_t handle(l4_umword_t label, l4_msgtag_t tag, l4_utcb_t *u)
     case VICTIM_OPEN:
         err = gate_open(u->msg.mr[1], &reply);
         return err < 0 ? l4_msgtag(err, 0, 0, 0) : reply;
+    case VICTIM_KEEP:
+        u->msg.mr[0] = keep();
+        return reply;
+    case VICTIM_DROP:
+        drop();
+        return reply;
     case VICTIM_DIE:
         die(u->msg.mr[1]);
         return reply;
