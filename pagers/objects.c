@@ -43,16 +43,20 @@ static void object_free(void *object)
     free_objects = object;
 }
 
+/* Garbage goes before there is an error. */
 static void *object_new(void)
 {
-    if (!free_objects) {
-        char *page = manager->new_page();
-        if (!page)
-            return NULL;
+    char *page = free_objects ? NULL : manager->new_page();
+
+    if (page) {
         object_pages++;
         for (l4_umword_t at = 0; at + object_size <= L4_PAGESIZE; at += object_size)
             object_free(page + at);
     }
+    if (!free_objects)
+        manager_gc();
+    if (!free_objects)
+        return NULL;
     void *object = free_objects;
     free_objects = *(void **)object;
     memset(object, 0, object_size);

@@ -5,7 +5,9 @@
 #include "tap.h"
 
 #include <l4/re/c/dataspace.h>
+#include <l4/re/c/managed.h>
 #include <l4/re/c/namespace.h>
+#include <l4/re/c/phys.h>
 #include <l4/sys/task.h>
 #include <l4/util/thread.h>
 
@@ -77,53 +79,146 @@ static void strangers(void)
     l4re_util_cap_free_um(ds);
 }
 
-/* Requests for pages by somebody who does not wait for the answers. */
-static void never_receives(void)
+/* ---------------------------------------------------------------- each kind of dataspace */
+
+/* One that is touched as often as one likes, and a fault there that is always refused. */
+struct kind {
+    const char *never, *forever, *wrong; /* sentences */
+    l4re_ds_t good;
+    unsigned flags; /* how it may be touched */
+    l4re_ds_t bad;
+    unsigned bad_flags;
+    long error;
+};
+
+static long say(l4re_ds_t ds, long protocol, l4_umword_t op, unsigned words)
 {
-    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, 0);
+    l4_utcb_t *u = l4_utcb();
+
+    memset(u->msg.mr, 0xff, 8 * sizeof(u->msg.mr[0]));
+    u->msg.mr[0] = op;
+    return l4_error_u(l4_ipc_call(ds, u, l4_msgtag(protocol, words, 0, 0), L4_IPC_NEVER), u);
+}
+
+static void wrong_messages(const struct kind *k)
+{
+    unsigned taken = 0;
+
+    for (unsigned op = 0; op < 100; op++)
+        for (unsigned words = 0; words < 8; words++)
+            taken += op != L4RE_DS_INFO_OP && (op != L4RE_DS_RELEASE_OP || !words) &&
+                     say(k->good, L4RE_PROTO_DATASPACE, op, words) >= 0;
+    taken += say(k->good, L4RE_PROTO_DATASPACE, 77, 1) != -L4_ENOSYS;
+    taken += say(k->good, L4RE_PROTO_DATASPACE, L4RE_DS_MAP_OP, 3) != -L4_EMSGTOOSHORT;
+    taken += say(k->good, L4RE_PROTO_DATASPACE, L4RE_DS_MAP_OP, 0) != -L4_EMSGTOOSHORT;
+    taken += say(k->good, 77, 0, 1) != -L4_EBADPROTO;
+    taken += touch(k->good, ~0UL << L4_PAGESHIFT, L4RE_DS_F_R) != -L4_ERANGE;
+    taken += touch(k->good, 1UL << 47, L4RE_DS_F_R) != -L4_ERANGE;
+    tap_eq(taken, 0, k->wrong);
+}
+
+/* Requests for pages by somebody who does not wait for the answers. */
+static void never_receives(const struct kind *k)
+{
     l4_utcb_t *u = l4_utcb();
 
     for (unsigned i = 0; i < SILENT; i++) {
         u->msg.mr[0] = L4RE_DS_MAP_OP;
-        u->msg.mr[1] = u->msg.mr[2] = i % PAGES * L4_PAGESIZE;
-        u->msg.mr[3] = L4RE_DS_F_RW;
-        l4_ipc_send(ds, u, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0), L4_IPC_NEVER);
+        u->msg.mr[1] = u->msg.mr[2] = 0;
+        u->msg.mr[3] = k->flags;
+        l4_ipc_send(k->good, u, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0), L4_IPC_NEVER);
     }
-    tap_eq(touch(ds, 0, L4RE_DS_F_RW), 0, "who never receives does not keep the server waiting");
-    l4re_util_cap_free_um(ds);
+    tap_eq(touch(k->good, 0, k->flags), 0, k->never);
 }
 
-static l4re_ds_t dry;
+static const struct kind *refusing;
 static volatile unsigned long refused;
 
 L4UTIL_THREAD_STATIC_FUNC(faults_for_ever)
 {
     for (;;)
-        refused += touch(dry, 0, L4RE_DS_F_RW) == -L4_ENOMEM;
+        refused += touch(refusing->bad, 0, refusing->bad_flags) == refusing->error;
 }
 
 /* As important as we are: it gets every second time slice, and not one page. */
-static void for_ever(void)
+static void for_ever(const struct kind *k)
 {
-    l4_cap_idx_t poor = new_account(0), thread = l4re_util_cap_alloc();
+    l4_cap_idx_t thread = l4re_util_cap_alloc();
     l4re_env_t *env = l4re_global_env;
-    l4re_ds_t ds = new_ds(env->mem_alloc, SIZE, 0);
     bool good = true;
 
-    dry = new_ds(poor, SIZE, 0);
+    refusing = k;
+    refused = 0;
     memset(stack, 0, sizeof(stack));
     l4util_create_thread(thread, (l4_utcb_t *)env->first_free_utcb, env->factory,
                          (l4_umword_t)faults_for_ever, (l4_umword_t)(stack + STACK), env->rm,
                          L4_BASE_TASK_CAP, env->scheduler, l4_sched_param(100, 0));
-    l4_ipc_sleep_ms(1);
-    for (unsigned i = 0; i < 2000; i++)
-        good &= touch(ds, i % PAGES * L4_PAGESIZE, L4RE_DS_F_RW) == 0;
+    for (unsigned i = 0; !refused && i < 1000; i++)
+        l4_ipc_sleep_ms(1);
+    for (unsigned i = 0; i < 500; i++)
+        good &= touch(k->good, 0, k->flags) == 0;
     l4_task_delete_obj(L4_BASE_TASK_CAP, thread);
-    tap_ok(good && refused > 0, "who faults for ever gets errors for ever, and others their pages");
+    tap_ok(good && refused > 0, k->forever);
     l4re_util_cap_free(thread);
+}
+
+#define SENTENCES(name)                                                                            \
+    .never = name ": who never receives does not keep the server waiting",                         \
+    .forever = name ": who faults for ever gets errors for ever, and others their pages",          \
+    .wrong = name ": what cannot be asked is refused"
+
+static void each_kind(void)
+{
+    l4_cap_idx_t mine = l4re_env()->mem_alloc, poor = new_account(0);
+    l4_cap_idx_t file = l4re_util_cap_alloc(), device = l4re_util_cap_alloc();
+    l4_cap_idx_t control[2] = {l4re_util_cap_alloc(), l4re_util_cap_alloc()};
+    l4_cap_idx_t map[2] = {l4re_util_cap_alloc(), l4re_util_cap_alloc()};
+    l4re_ds_t ds = new_ds(mine, 4 * L4_PAGESIZE, 0), dry = new_ds(poor, SIZE, 0);
+    l4re_ds_t shot = l4re_util_cap_alloc(), dry_shot = l4re_util_cap_alloc();
+    l4_cap_idx_t weak;
+    void *start = NULL;
+
+    touch(ds, 0, L4RE_DS_F_RW);
+    l4re_ma_snapshot(ds, shot, 0);
+    l4re_ma_snapshot_srv(poor, ds, dry_shot, 0);
+    l4re_ns_query_srv(l4re_env_get_cap("rom"), "bad_clients.elf", file);
+    l4re_phys_memory(l4re_env_get_cap("phys"), SIZE, 0, 0, device);
+    for (unsigned i = 0; i < 2; i++) {
+        l4re_managed_create(l4re_env_get_cap("managed"), SIZE, control[i]);
+        l4re_managed_dataspace(control[i], map[i]);
+    }
+    l4re_rm_attach_srv(control[0], &start, 4 * L4_PAGESIZE, L4RE_RM_F_RW, ds, 0, L4_PAGESHIFT);
+
+    weak = pass(device, L4_CAP_FPAGE_RO);
+
+    const struct kind kinds[] = {
+        {SENTENCES("anon"), ds, L4RE_DS_F_RW, dry, L4RE_DS_F_RW, -L4_ENOMEM},
+        {SENTENCES("a snapshot"), shot, L4RE_DS_F_RW, dry_shot, L4RE_DS_F_RW, -L4_ENOMEM},
+        {SENTENCES("rom"), file, L4RE_DS_F_R, file, L4RE_DS_F_RW, -L4_EPERM},
+        {SENTENCES("phys"), device, L4RE_DS_F_RW, weak, L4RE_DS_F_RW, -L4_EPERM},
+        {SENTENCES("managed"), map[0], L4RE_DS_F_RW, map[1], L4RE_DS_F_R, -L4_ENOMEM},
+    };
+
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        never_receives(&kinds[i]);
+        for_ever(&kinds[i]);
+        wrong_messages(&kinds[i]);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        l4re_util_cap_free_um(control[i]);
+        l4re_util_cap_free(map[i]);
+    }
+    l4re_util_cap_free(weak);
+    l4re_util_cap_free_um(device);
+    l4re_util_cap_free_um(file);
+    l4re_util_cap_free_um(shot);
     l4re_util_cap_free_um(ds);
+    l4re_util_cap_free(dry_shot);
+    l4re_util_cap_free(dry);
     end_account(poor);
 }
+
+/* ---------------------------------------------------------------- many */
 
 static void a_thousand(void)
 {
@@ -145,6 +240,67 @@ static void a_thousand(void)
         l4re_util_cap_free(many_ds[i]);
     }
     tap_eq(gone, CLIENTS, "and lose them when their accounts end");
+}
+
+/* Each has read a page and written another one, which it pays for. */
+static void a_thousand_snapshots(void)
+{
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, 4 * L4_PAGESIZE, 0);
+    unsigned good = 0;
+
+    for (unsigned p = 0; p < 4; p++) {
+        touch(ds, p * L4_PAGESIZE, L4RE_DS_F_RW);
+        *(volatile char *)window = (char)('a' + p);
+    }
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        many[i] = new_account(1);
+        many_ds[i] = l4re_util_cap_alloc();
+        good += l4re_ma_snapshot_srv(many[i], ds, many_ds[i], 0) == 0;
+    }
+    tap_eq(good, CLIENTS, "a thousand clients have snapshots of the same dataspace");
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        bool read = touch(many_ds[i], 0, L4RE_DS_F_R) == 0 && *(volatile char *)window == 'a';
+        bool written = touch(many_ds[i], L4_PAGESIZE, L4RE_DS_F_RW) == 0;
+
+        *(volatile unsigned *)window = i;
+        good -= read && written && touch(many_ds[i], 0, L4RE_DS_F_RW) == -L4_ENOMEM &&
+                ds_stat(many[i], L4RE_STATS_GET_OP, L4RE_DS_STATS_USED) == L4_PAGESIZE;
+    }
+    tap_eq(good, 0, "each can read all and write what it can pay for");
+    for (unsigned i = 0; i < CLIENTS; i++)
+        good += touch(many_ds[i], L4_PAGESIZE, L4RE_DS_F_R) == 0 &&
+                *(volatile unsigned *)window == i;
+    tap_eq(good, CLIENTS, "and sees nothing of the others");
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        end_account(many[(i + CLIENTS / 2) % CLIENTS]);
+        l4re_util_cap_free(many_ds[i]);
+    }
+    touch(ds, L4_PAGESIZE, L4RE_DS_F_R);
+    tap_eq(*(volatile char *)window, 'b', "nor does the original");
+    l4re_util_cap_free_um(ds);
+}
+
+/* Files and memory for devices, until the manager says no, and once more. */
+static void more_than_there_are(void)
+{
+    l4_cap_idx_t rom = l4re_env_get_cap("rom"), phys = l4re_env_get_cap("phys");
+    unsigned n[4] = {0};
+
+    for (unsigned kind = 0; kind < 4; kind++) {
+        long err = 0;
+
+        for (; n[kind] < CLIENTS && err == 0; n[kind] += err == 0) {
+            many_ds[n[kind]] = l4re_util_cap_alloc();
+            err = kind < 2 ? l4re_ns_query_srv(rom, "rom.elf", many_ds[n[kind]])
+                           : l4re_phys_memory(phys, L4_PAGESIZE, 0, 0, many_ds[n[kind]]);
+        }
+        for (unsigned i = 0; i < n[kind]; i++) {
+            n[kind] -= touch(many_ds[i], 0, L4RE_DS_F_R) != 0;
+            l4re_util_cap_free_um(many_ds[i]);
+        }
+    }
+    tap_ok(n[0] > 300 && n[1] == n[0], "rom has files for all, to a limit, and closes them");
+    tap_ok(n[2] > 100 && n[3] == n[2], "and so has phys memory");
 }
 
 /* ---------------------------------------------------------------- sharing */
@@ -192,9 +348,10 @@ int main(void)
 {
     numbers();
     strangers();
-    never_receives();
-    for_ever();
+    each_kind();
     a_thousand();
+    a_thousand_snapshots();
+    more_than_there_are();
     fewer_rights();
     the_creator_dies();
     return tap_done();
