@@ -320,6 +320,8 @@ TEST(a_run_of_any_length_is_found_where_it_is_to_be_exactly_if_there_is_one)
     }
     CHECK(found > ROUNDS / 64 && refused > ROUNDS / 8);
     start(0, 8);
+    CHECK(buddy_add(&buddy, 0, 3) == 0);
+    CHECK(buddy_alloc_run(&buddy, 3, 0, 0, 8) == 0 && buddy_free_frames(&buddy) == 0);
     CHECK(buddy_alloc_run(&buddy, 0, 0, 0, 8) == -L4_EINVAL);
     CHECK(buddy_alloc_run(&buddy, 1, 52, 0, 8) == -L4_EINVAL);
     CHECK(buddy_alloc_run(&buddy, 1, 51, 0, 8) == -L4_ENOMEM);
