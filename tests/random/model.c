@@ -318,13 +318,22 @@ bool model_agrees(struct model *m, const struct model_op *o, const struct model_
 
 /* ---- looks ---- */
 
-/* Mostly at what is there, or was a moment ago: refused looks cost more, and show less. Kinds that
- * the operation has nothing to do with are looked at now and then. */
-static bool worth(uint64_t *state, bool known, bool concerned)
+/* The operation names this unit, slot or port of the task that looks. */
+static bool named(const struct model_op *o, unsigned i)
+{
+    bool map = o->kind == MODEL_MAP || o->kind == MODEL_CAP_MAP || o->kind == MODEL_IO_MAP;
+
+    return (map && o->from == o->by && i >= o->src && i < (unsigned)o->src + o->count) ||
+           (o->to == o->by && i >= o->dst && i < (unsigned)o->dst + o->count);
+}
+
+/* Mostly at what the operation names, at what is there, or was a moment ago: refused looks cost
+ * more, and show less. Kinds that it has nothing to do with are looked at now and then. */
+static bool worth(uint64_t *state, bool known, bool concerned, bool named)
 {
     static const uint8_t of_32[2][2] = {{0, 2}, {3, 24}};
 
-    return (next(state) & 31) < of_32[concerned][known];
+    return (next(state) & 31) < (concerned && named ? 30 : of_32[concerned][known]);
 }
 
 void model_plan(const struct model *m, const struct model_op *o, const struct model_look *again,
@@ -339,19 +348,19 @@ void model_plan(const struct model *m, const struct model_op *o, const struct mo
         bool known = spec_rights(&m->memory, o->by, i) || (again && again->memory[i]);
 
         look->page[i] = again ? again->page[i] : (uint8_t)next(&state);
-        if (worth(&state, known, memory))
-            look->memory[i] = (uint8_t)(1 + next(&state) % 7);
+        if (worth(&state, known, memory, named(o, i)))
+            look->memory[i] = named(o, i) ? SPEC_RWX : (uint8_t)(1 + next(&state) % 7);
     }
     for (unsigned i = 0; i < MODEL_SLOTS; i++) {
         bool known = model_slot(m, o->by, i)->object || (again && again->slots >> i & 1);
 
-        if (worth(&state, known, all || !(memory || ports)))
+        if (worth(&state, known, all || !(memory || ports), named(o, i)))
             look->slots |= (uint16_t)(1 << i);
     }
     for (unsigned i = 0; i < MODEL_PORTS; i++) {
         bool known = model_has_port(m, o->by, i) || (again && again->ports >> i & 1);
 
-        if (worth(&state, known, ports))
+        if (worth(&state, known, ports, named(o, i)))
             look->ports |= (uint8_t)(1 << i);
     }
 }

@@ -9,7 +9,7 @@
 
 #include <abi/kip.h>
 
-enum { STEPS = 27000, FIRST_MODULE = 2 };
+enum { STEPS = 24000, FIRST_MODULE = 2 };
 
 static l4_umword_t seed, steps, first, sequences;
 
