@@ -36,7 +36,7 @@ static void run_seed(uint64_t seed, uint64_t number)
 
 int main(int argc, char **argv)
 {
-    uint64_t wanted = argc > 1 ? strtoul(argv[1], NULL, 10) : 300000, number = 0;
+    uint64_t wanted = argc > 1 ? strtoul(argv[1], NULL, 10) : 200000, number = 0;
 
     if (argc > 2 && strncmp(argv[1], "seed=", 5) == 0)
         run_seed(strtoul(argv[1] + 5, NULL, 10), strtoul(argv[2], NULL, 10));
