@@ -77,8 +77,11 @@ int map_run(struct map_request *r)
         return 0;
     if (r->done == 0)
         trace_count_map();
-    if (r->type == L4_FPAGE_MEMORY)
+    if (r->type == L4_FPAGE_MEMORY) {
+        /* The caller may have written this flexpage over one that was done in ports or slots. */
+        r->done &= L4_PAGEMASK;
         return map_memory(r);
+    }
     if (r->type == L4_FPAGE_OBJ)
         return map_caps(r);
     return r->type == L4_FPAGE_IO ? map_io(r) : 0;

@@ -611,12 +611,31 @@ TEST(a_page_does_not_replace_another_one_of_the_superpage_that_it_stems_from)
     }
 }
 
+/* What a preempted call has done counts in ports or capabilities, if the caller has written
+ * another flexpage over the first one since. */
+TEST(a_call_that_goes_on_in_the_middle_of_a_page_maps_whole_pages)
+{
+    struct map_request r;
+
+    start();
+    CHECK(map_roots(tasks[0], 0x400000, 0x600000, L4_FPAGE_RWX, true) == 0);
+    map_request_init(&r, tasks[0], tasks[1], 0x2000, fpage_mem(0x404000, 13, L4_FPAGE_R).raw, 0,
+                     L4_WHOLE_ADDRESS_SPACE);
+    r.done = 0x15;
+    CHECK(map_run(&r) == 0 && r.mapped == 2);
+    CHECK(frame_seen(1, 0x2000) == 0x404000 && frame_seen(1, 0x3000) == 0x405000);
+    CHECK(check_all() == 0);
+    stop();
+    leaks();
+}
+
 #define TESTS(X)                                                                                  \
     X(small_pages_are_where_the_model_has_them)                                                   \
     X(a_failed_allocation_ends_a_map_between_two_pages)                                           \
     X(a_preempted_operation_and_another_are_as_in_one_of_two_orders)                              \
     X(a_task_destroyed_during_an_operation_leaves_nothing)                                        \
     X(superpages_lose_what_is_unmapped_and_nothing_else)                                          \
-    X(a_page_does_not_replace_another_one_of_the_superpage_that_it_stems_from)
+    X(a_page_does_not_replace_another_one_of_the_superpage_that_it_stems_from)                    \
+    X(a_call_that_goes_on_in_the_middle_of_a_page_maps_whole_pages)
 
 TEST_MAIN(leaks, TESTS)
