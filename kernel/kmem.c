@@ -96,12 +96,6 @@ void kmem_fail_nth(uint64_t n)
     kmem.fail_left = 0;
 }
 
-void kmem_fail_some(uint64_t n, uint64_t count)
-{
-    kmem_fail_nth(n);
-    kmem.fail_left = count;
-}
-
 bool kmem_fail_now(void)
 {
     if (!kmem_fail_every || ++kmem.fail_count < kmem_fail_every)
@@ -158,6 +152,13 @@ static SELDOM void reclaim(void)
             slab_give_page(s, page);
         }
     }
+}
+
+void kmem_fail_some(uint64_t n, uint64_t count)
+{
+    reclaim();
+    kmem_fail_nth(n);
+    kmem.fail_left = count;
 }
 
 /* 2^order frames that nobody has paid for, not cleared; NULL: the pool is exhausted. */

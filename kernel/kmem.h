@@ -101,7 +101,8 @@ void kmem_stats(uint64_t *total, uint64_t *free, uint64_t *low);
 /* Every n-th allocation (page or object) fails from now on; 0: none. How exhaustion is tested at
  * each place. */
 void kmem_fail_nth(uint64_t n);
-/* Only the n-th one from now on fails, and those behind it, `count` in all; n = 0: none. */
+/* Only the n-th one from now on fails, and those behind it, `count` in all; n = 0: none. Counting
+ * begins in the same state always: what is kept aside for speed is given back first. */
 void kmem_fail_some(uint64_t n, uint64_t count);
 extern uint64_t kmem_fail_every;
 /* Count an allocation; true: it has to fail. */

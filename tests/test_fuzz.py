@@ -68,6 +68,25 @@ def test_a_seed_replays_exactly():
     assert first[1] != other[1]
 
 
+ROUND = re.compile(r"^# round (\d+): (fuzz-seed=.*)\n# round \d+: (.*)$", re.M)
+
+
+def rounds(cmdline):
+    """{number: (options that replay it, calls and hash and instructions)} of a run."""
+    result = boot(root=BUILD / "guest/fuzz/fuzz.elf", cmdline=f"kmem=8M fuzz-show=1 {cmdline}")
+    assert_tap(result)
+    return {int(n): (options, what) for n, options, what in ROUND.findall(result.log)}
+
+
+def test_a_single_round_replays_to_the_instruction():
+    """Results and hash, and how many instructions it took: nothing of the rounds before shows."""
+    whole = rounds("fuzz-seed=3 fuzz-calls=12000")
+    assert len(whole) > 60
+    for number in (11, 37, 60):
+        options, what = whole[number]
+        assert rounds(options) == {number: (options, what)}
+
+
 def reached(log_file, kernel):
     found = coverage.functions(kernel, coverage.read_addresses(log_file))
     return coverage.by_file(found), {f.name for f in found if f.reached}

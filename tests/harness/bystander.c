@@ -14,10 +14,11 @@ static char stack[4096] __attribute__((aligned(16)));
 
 static volatile l4_umword_t rounds, wrong;
 static volatile bool wanted; /* the test waits for the end of a round */
+static volatile bool resting; /* it waits in the middle of a round, registers full */
 static l4_umword_t right_sum;
 static double right_product;
 
-static l4_umword_t sum(double *product)
+static l4_umword_t sum(double *product, l4_umword_t tid)
 {
     l4_umword_t x = 88172645463325252UL, s = 0;
     double p = 1;
@@ -30,6 +31,8 @@ static l4_umword_t sum(double *product)
         p = p * 1.0009765625 + (double)(x & 0xff) * 0.03125;
         if (p > 1e12)
             p *= 1e-9;
+        if (i == ROUND_STEPS / 2 && resting && !wanted)
+            l4_ipc_receive(tid, l4_utcb(), L4_IPC_NEVER);
     }
     *product = p;
     return s;
@@ -41,7 +44,7 @@ static void compute(void *arg)
 
     for (;;) {
         double product;
-        l4_umword_t s = sum(&product);
+        l4_umword_t s = sum(&product, tid);
 
         if (s != right_sum || product != right_product)
             wrong++;
@@ -57,7 +60,7 @@ void bystander_start(void)
 {
     l4_fpage_t area = l4_fpage(CHILD_UTCB_ADDR, CHILD_UTCB_ORDER, L4_FPAGE_RW);
 
-    right_sum = sum(&right_product);
+    right_sum = sum(&right_product, L4_INVALID_CAP);
     self.task = task_slot;
     self.thread = thread_slot;
     self.stack_top = stack + sizeof(stack);
@@ -74,12 +77,20 @@ void bystander_start(void)
     child_run(&self, compute, (void *)CHILD_CAP(0));
 }
 
+void bystander_rest(void)
+{
+    resting = true;
+    l4_ipc_sleep_ms(2);
+}
+
 bool bystander_well(void)
 {
     l4_umword_t before = rounds;
     l4_msgtag_t tag;
 
     wanted = true;
+    if (resting)
+        l4_ipc_send(thread_slot, l4_utcb(), l4_msgtag(0, 0, 0, 0), L4_IPC_SEND_TIMEOUT_0);
     tag = l4_ipc_receive(thread_slot, l4_utcb(), l4_timeout(L4_IPC_TIMEOUT_NEVER,
                                                             l4_timeout_from_us(200 * TICK_US)));
     return !l4_msgtag_has_error(tag) && rounds > before && wrong == 0;

@@ -191,6 +191,8 @@ extern l4_cap_idx_t handler_gate;
 void bystander_start(void);
 /* True: it has made progress since the last look, and all its answers were right. */
 bool bystander_well(void);
+/* From now on it stops in the middle of each round, registers full, until bystander_well(). */
+void bystander_rest(void);
 
 /* ---- memory and counters (run.c) ---- */
 

@@ -72,14 +72,21 @@ void disturb_start(void)
     expect_eq(l4_error(l4_rcv_ep_bind_thread(irq, disturber, 0x40)), 0);
 }
 
-void disturb_on(uint64_t seed)
+void disturb_settle(void)
 {
-    dice.seed = fuzz_mix(seed, LANES) | 1;
+    l4_sched_param_t p = l4_sched_param(PRIO_DISTURBER, 10000);
+
+    l4_scheduler_run_thread(L4_BASE_SCHEDULER_CAP, disturber, &p);
     /* The lanes may have done to the line what they liked. */
     l4_icu_unbind(L4_BASE_ICU_CAP, TIMER_LINE, irq);
     l4_icu_set_mode(L4_BASE_ICU_CAP, TIMER_LINE, L4_IRQ_F_POS_EDGE);
     expect_eq(l4_error(l4_icu_bind(L4_BASE_ICU_CAP, TIMER_LINE, irq)), 0);
     expect_eq(l4_error(l4_irq_unmask(irq)), 0);
+}
+
+void disturb_on(uint64_t seed)
+{
+    dice.seed = fuzz_mix(seed, LANES) | 1;
     active = true;
     next_instant();
 }

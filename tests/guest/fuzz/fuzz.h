@@ -135,6 +135,9 @@ l4_cap_idx_t world_thread(unsigned n);
 l4_fpage_t world_fpage(struct lane *dice);
 /* Threads that last: handler and watcher. */
 void world_start(void);
+/* Time slices are full, the kernel keeps no memory aside, and a tick has just been: whatever was
+ * before, a round begins in the same state. */
+void world_settle(void);
 /* A hostile task and a partner; their lanes run when the controller waits. */
 void world_new(uint64_t seed);
 /* Let the lanes run until none can, again and again, until they have made enough calls. */
@@ -146,5 +149,6 @@ void world_clean(bool always);
 /* ---- interruptions (disturb.c) ---- */
 
 void disturb_start(void);
+void disturb_settle(void);
 void disturb_on(uint64_t seed);
 void disturb_off(void);

@@ -2,17 +2,20 @@
  * fuzz/main.c - rounds of hostile tasks, with a leak check after each, and what they reached
  *
  * Words on the kernel's command line: fuzz-calls=N at least so many calls (1000000), fuzz-seed=N
- * (1), fuzz-first=N the first round (0): a single round can be played again.
+ * (1), fuzz-show=1 for a line after each round. A single round can be played again, to the
+ * instruction: fuzz-first=N its number, fuzz-tick=N when it began, fuzz-id=N the number of the
+ * last object before.
  */
 #include "fuzz.h"
 
 #include <abi/kip.h>
 #include <l4/sys/debugger.h>
+#include <l4/util/rdtsc.h>
 
 enum { CHECK_ROUNDS = 16, CANARY_ROUNDS = 64, SETTLE_MAX = 50 };
 
-static l4_umword_t wanted, seed, first;
-static uint64_t hash, calls, finished;
+static l4_umword_t wanted, seed, first, first_tick, first_id, show;
+static uint64_t hash, round_hash, calls, finished;
 
 static l4_umword_t option(const char *name, l4_umword_t otherwise)
 {
@@ -54,7 +57,7 @@ static void take_in(const struct lane *l)
 {
     unsigned n = l->outcomes < LANE_CALLS ? l->outcomes : LANE_CALLS;
 
-    hash = fuzz_mix(hash, l->hash + l->calls);
+    round_hash = fuzz_mix(round_hash, l->hash + l->calls);
     calls += l->calls < LANE_CALLS ? l->calls : LANE_CALLS;
     finished += l->finished;
     tally.deeds.instructions += l->deeds.instructions;
@@ -68,16 +71,68 @@ static void take_in(const struct lane *l)
     }
 }
 
+/* The number of a new object: they are counted. */
+static l4_umword_t object_number(void)
+{
+    l4_cap_idx_t gate = slot_new();
+    l4_umword_t id;
+
+    l4_factory_create_gate(L4_BASE_FACTORY_CAP, gate, L4_INVALID_CAP, 0);
+    id = l4_debugger_global_id(gate);
+    slots_empty();
+    return id;
+}
+
+static l4_umword_t tick(void)
+{
+    return l4_kip_clock(l4_kip()) / TICK_US;
+}
+
+/* All that a round follows from, besides the kernel: its number, the seed, and these two, since
+ * faults are reported with numbers of objects, and time-outs may be absolute. */
+struct start {
+    l4_umword_t tick, id;
+};
+
+static struct start begin(void)
+{
+    struct start s;
+
+    do
+        s.id = object_number();
+    while (s.id < first_id);
+    do
+        world_settle();
+    while (tick() < first_tick);
+    s.tick = tick();
+    return s;
+}
+
+static void replay(const char *why, unsigned long round, struct start s)
+{
+    printf("# %sround %lu: fuzz-seed=%lu fuzz-first=%lu fuzz-tick=%lu fuzz-id=%lu fuzz-calls=1\n",
+           why, round, seed, round, s.tick, s.id);
+}
+
 static bool play(unsigned long round, struct balance before)
 {
-    uint64_t own = fuzz_mix(fuzz_mix(seed, round), round + 1);
+    uint64_t own = fuzz_mix(fuzz_mix(seed, round), round + 1), made = calls, began;
+    struct start start = begin();
     bool good;
 
+    began = l4_rdtsc();
+    round_hash = 0;
     world_new(own);
     world_run(own);
     world_delete();
     for (unsigned n = 0; n < LANES; n++)
         take_in(&lanes[n]);
+    hash = fuzz_mix(hash, round_hash);
+    if (show) {
+        replay("", round, start);
+        printf("# round %lu: %lu calls, hash %016lx, %lu instructions\n", round, calls - made,
+               round_hash, l4_rdtsc() - began);
+    }
     world_clean(false);
     good = balanced(before);
     if (good && round % CHECK_ROUNDS == 0)
@@ -85,15 +140,28 @@ static bool play(unsigned long round, struct balance before)
     if (good && round % CANARY_ROUNDS == 0)
         good = expect(bystander_well());
     if (!good)
-        printf("# in round %lu of seed %lu: fuzz-seed=%lu fuzz-first=%lu fuzz-calls=1\n", round,
-               seed, seed, round);
+        replay("in ", round, start);
     return good;
+}
+
+/* A round that does not count: the threads that last have done everything once. */
+static void warm_up(void)
+{
+    world_settle();
+    world_new(1);
+    world_run(1);
+    world_delete();
+    world_clean(false);
 }
 
 static void fuzz(void)
 {
     unsigned long round = first;
-    struct balance before = balance();
+    struct balance before;
+
+    bystander_rest();
+    warm_up();
+    before = balance();
 
     do
         if (!play(round, before))
@@ -167,6 +235,9 @@ int main(void)
     wanted = option("fuzz-calls=", 1000000);
     seed = option("fuzz-seed=", 1);
     first = option("fuzz-first=", 0);
+    first_tick = option("fuzz-tick=", 0);
+    first_id = option("fuzz-id=", 0);
+    show = option("fuzz-show=", 0);
     world_start();
     status = tests_run(sets, 1);
     show_tally();

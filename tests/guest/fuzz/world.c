@@ -6,6 +6,7 @@
 #include <l4/sys/debugger.h>
 #include <l4/sys/irq.h>
 
+enum { SLICE_US = 10000, EXHAUST_MAX = 400 /* tasks: 32 MiB */ };
 enum { HANDLER_UTCB = 2, WATCHER_UTCB, STUCK_MAX = 6, PATIENCE_TICKS = 6, KICKS_MAX = 8 };
 enum { OFFERED_PORTS_ORDER = 4, SMALL_ORDER = L4_PAGESHIFT + 4 };
 
@@ -65,17 +66,19 @@ static void fuzz_handler_loop(void)
     for (;;) {
         struct lane *l = &lanes[label >> 4 & (LANES - 1)];
         l4_msgtag_t answer = l4_msgtag(0, 0, 0, 0);
-        bool silent = l4_msgtag_has_error(tag) || l->stuck > STUCK_MAX;
+        bool fault = l4_msgtag_label(tag) != 0; /* or world_settle() */
+        bool silent = l4_msgtag_has_error(tag) || (fault && l->stuck > STUCK_MAX);
 
-        if (!silent && ++l->stuck > STUCK_MAX)
-            tally.given_up++;
-        tally.faults += !silent;
+        if (!silent && fault) {
+            tally.faults++;
+            tally.given_up += ++l->stuck > STUCK_MAX;
+        }
         if (l4_msgtag_is_page_fault(tag))
             answer = answer_fault(l, u);
         else if (l4_msgtag_is_exception(tag))
             answer = answer_exception(l, u);
-        tag = silent ? l4_ipc_wait(u, &label, L4_IPC_NEVER)
-                     : l4_ipc_reply_and_wait(u, answer, &label, L4_IPC_SEND_TIMEOUT_0);
+        tag = l4_ipc(L4_INVALID_CAP, u, silent ? L4_SYSF_WAIT : L4_SYSF_REPLY_AND_WAIT, 0, answer,
+                     &label, L4_IPC_SEND_TIMEOUT_0);
     }
 }
 
@@ -88,11 +91,11 @@ static void watcher_loop(void)
     l4_msgtag_t tag = l4_ipc_wait(l4_utcb(), &label, L4_IPC_NEVER);
 
     for (;;) { /* in one step: the controller is above, and begins the next round at once */
-        if (l4_msgtag_has_error(tag))
-            tag = l4_ipc_wait(l4_utcb(), &label, L4_IPC_NEVER);
-        else
-            tag = l4_ipc_send_and_wait(controller_gate, l4_utcb(), l4_msgtag(0, 0, 0, 0), &label,
-                                       L4_IPC_SEND_TIMEOUT_0);
+        bool send = !l4_msgtag_has_error(tag);
+
+        tag = l4_ipc(send ? controller_gate : L4_INVALID_CAP, l4_utcb(),
+                     send ? L4_SYSF_SEND_AND_WAIT : L4_SYSF_WAIT, 0, l4_msgtag(0, 0, 0, 0), &label,
+                     L4_IPC_SEND_TIMEOUT_0);
     }
 }
 
@@ -135,8 +138,41 @@ void world_clean(bool always)
     clean(small_pool, SMALL_ORDER, always);
 }
 
+/* Nothing is left of a time slice that the last round used. */
+static void new_slice(l4_cap_idx_t t, unsigned priority)
+{
+    l4_sched_param_t p = l4_sched_param(priority, SLICE_US);
+
+    l4_scheduler_run_thread(L4_BASE_SCHEDULER_CAP, t, &p);
+}
+
+void world_settle(void)
+{
+    l4_dbg_kmem_fail(L4_BASE_DEBUGGER_CAP, 0, 0);
+    new_slice(fuzz_handler, PRIO_HANDLER);
+    new_slice(watcher, PRIO_WATCHER);
+    disturb_settle();
+    l4_ipc_call(fuzz_handler, l4_utcb(), l4_msgtag(0, 0, 0, 0), L4_IPC_NEVER); /* owes nobody */
+    new_slice(L4_BASE_THREAD_CAP, PRIO_TEST);
+    dirty(superpage, L4_SUPERPAGESHIFT); /* what was found last is remembered */
+    dirty(small_pool, SMALL_ORDER);
+    l4_ipc_sleep(l4_timeout(L4_IPC_TIMEOUT_NEVER, l4_timeout_from_us(1)));
+}
+
+/* The pool's low-water mark never moves again: all of it was in use once. */
+static void exhaust(void)
+{
+    l4_fpage_t area = l4_fpage(CHILD_UTCB_ADDR, L4_PAGESHIFT + 4, L4_FPAGE_RW);
+
+    for (unsigned i = 0; i < EXHAUST_MAX; i++)
+        if (l4_error(l4_factory_create_task(L4_BASE_FACTORY_CAP, slot_new(), &area)) != 0)
+            break;
+    slots_empty();
+}
+
 void world_start(void)
 {
+    exhaust();
     expect_eq(l4_error(l4_factory_create_gate(L4_BASE_FACTORY_CAP, controller_gate,
                                               L4_BASE_THREAD_CAP, 0)), 0);
     own_thread(fuzz_handler, HANDLER_UTCB, fuzz_handler_loop,

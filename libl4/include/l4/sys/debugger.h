@@ -132,7 +132,7 @@ L4_INLINE long l4_dbg_check(l4_cap_idx_t dbg)
 }
 
 /* The n-th allocation of kernel memory from now on fails, and those behind it, `count` in all;
- * n = 0: none. */
+ * n = 0: none. The kernel first gives back to its pool what it keeps aside for speed. */
 L4_INLINE long l4_dbg_kmem_fail(l4_cap_idx_t dbg, l4_umword_t n, l4_umword_t count)
 {
     l4_utcb_t *u = l4_utcb();
