@@ -70,6 +70,11 @@ static struct thread *restart(struct thread *t)
     t->cont = NULL;
     ipc.tag.raw &= ~(long)(L4_SYSCALL_MARK | L4_MSGTAG_ERROR);
     ipc_through(&ipc, r->rdx & ~(uint64_t)L4_SYSF_MASK);
+    if (t->cont != restart) { /* however the call has ended, nothing of it is there for the next */
+        t->progress = 0;
+        if (!t->cont)
+            ipc_leave_nothing(t, t);
+    }
     return cpu0.current;
 }
 
@@ -325,7 +330,6 @@ static void invoked(struct invocation *iv, long r, unsigned op, uint32_t timeout
     }
     if (self->state == THREAD_DEAD || r == INVOKE_BLOCKED)
         return;
-    self->progress = 0;
     if (mapdb_walks)
         walk_abandon(self); /* somebody else took away what it was at */
     if (op & L4_SYSF_RECV)
@@ -423,7 +427,6 @@ void ipc_through(struct ipc *ipc, l4_cap_idx_t cap)
         ipc_fail(self, L4_IPC_SEMSGCUT);
     } else if ((self->flags & THREAD_CANCEL) && self->message == MESSAGE_UTCB) {
         self->flags &= (uint8_t)~THREAD_CANCEL;
-        self->progress = 0; /* of a call that was preempted: the next one begins at its beginning */
         ipc_fail(self, (ipc->op & L4_SYSF_SEND) ? L4_IPC_SECANCELED : L4_IPC_RECANCELED);
     } else if (ipc->op & L4_SYSF_SEND) {
         send_through(ipc, cap);

@@ -22,6 +22,7 @@ enum {
     SLOT_THREAD = 5, /* the user's own */
     SLOT_WEAK = 6,   /* the other task, without the right S */
     SLOT_VOID = 50,
+    SLOT_SHORT_LIVED = 51,
     NEW = 100,       /* where factories put things */
     LAST = L4_CAP_SLOTS - 1,
     FOREVER = 100000,

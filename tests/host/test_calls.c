@@ -111,6 +111,71 @@ TEST(a_long_map_and_a_long_unmap_go_on_where_they_were)
     stop();
 }
 
+/* An interrupt at each look; behind the first one the task that is called is out of reach. */
+static void interrupt_and_revoke(void)
+{
+    struct unmap_request u = {
+        .task = self, .mask = L4_FP_ALL_SPACES, .fp.raw = caps(SLOT_SHORT_LIVED, 0, 15)};
+
+    interrupt();
+    if (slot_of(self, SLOT_SHORT_LIVED)) {
+        host_window = NULL;
+        CHECK(unmap_run(&u) == 0);
+        host_window = interrupt_and_revoke;
+    }
+}
+
+/* How far a call came that ends in the middle is nothing to the next one. */
+TEST(a_long_call_whose_task_goes_out_of_reach_leaves_nothing_for_the_next)
+{
+    for (uint64_t op = L4_TASK_MAP_OP; op <= L4_TASK_UNMAP_OP; op++) {
+        start();
+        for (uint64_t i = 0; i < 64; i++)
+            machine_pass(self, SLOT_GATE, op == L4_TASK_MAP_OP ? self : other, 1024 + i,
+                         L4_CAP_FPAGE_RS);
+        machine_pass(self, SLOT_OTHER, self, SLOT_SHORT_LIVED, 15);
+        looks = 0;
+        host_window = interrupt_and_revoke;
+        if (op == L4_TASK_MAP_OP) {
+            CHECK(map(SLOT_SHORT_LIVED, caps(1024, 6, 15), 1024UL << L4_CAP_SHIFT) ==
+                  -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT));
+        } else {
+            mr[0] = L4_TASK_UNMAP_OP;
+            mr[1] = L4_FP_ALL_SPACES;
+            mr[2] = caps(1024, 6, 15);
+            CHECK(call_task(SLOT_SHORT_LIVED, 3, 0) == -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT));
+        }
+        host_window = NULL;
+        CHECK(slot_of(other, 1024 + (op == L4_TASK_MAP_OP ? 0 : 63)));
+        mr[0] = L4_TASK_UNMAP_OP;
+        mr[1] = L4_FP_ALL_SPACES;
+        mr[2] = caps(1024, 6, 15);
+        CHECK(call_task(SLOT_OTHER, 3, 0) == 0);
+        for (uint64_t i = 0; i < 64; i++)
+            CHECK(!slot_of(other, 1024 + i));
+        stop();
+        leaks();
+    }
+}
+
+/* The same with a walk: 64 descendants of one capability. */
+TEST(a_long_unmap_whose_task_goes_out_of_reach_holds_no_walk)
+{
+    start();
+    machine_pass(self, SLOT_GATE, other, 1024, 15);
+    for (uint64_t i = 0; i < 64; i++)
+        machine_pass(other, 1024, self, 2048 + i, 15);
+    machine_pass(self, SLOT_OTHER, self, SLOT_SHORT_LIVED, 15);
+    looks = 0;
+    host_window = interrupt_and_revoke;
+    mr[0] = L4_TASK_UNMAP_OP;
+    mr[1] = L4_FP_ALL_SPACES;
+    mr[2] = caps(1024, 0, 15);
+    CHECK(call_task(SLOT_SHORT_LIVED, 3, 0) == -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT));
+    CHECK(!mapdb_walks);
+    stop();
+}
+
 /* Page i of the other task has been read if bit 0 of i is set, and written if bit 1 is. */
 static void touch_pages(uint64_t n)
 {
@@ -379,6 +444,8 @@ TEST(a_task_that_dies_leaves_no_capability_behind)
     X(without_the_right_to_a_task_one_may_only_ask_it)                                            \
     X(a_map_call_needs_the_task_that_it_maps_from)                                                \
     X(a_long_map_and_a_long_unmap_go_on_where_they_were)                                          \
+    X(a_long_call_whose_task_goes_out_of_reach_leaves_nothing_for_the_next)                       \
+    X(a_long_unmap_whose_task_goes_out_of_reach_holds_no_walk)                                    \
     X(flexpages_that_are_unmapped_come_back_with_what_was_known_of_them)                          \
     X(long_flexpages_of_one_unmap_are_told_apart)                                                 \
     X(a_task_tells_which_capabilities_are_there_and_which_are_equal)                              \
