@@ -232,6 +232,67 @@ TEST(a_factory_outlives_its_objects_or_its_capability_whichever_lasts)
     stop();
 }
 
+/* The first page of slots, the one behind it, the last slot: what an item names is found there. */
+TEST(what_an_item_names_may_stand_in_any_slot)
+{
+    static const uint64_t slots[] = {60, CAPS_PER_PAGE - 1, CAPS_PER_PAGE, LAST};
+
+    for (unsigned i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+        uint64_t slot = slots[i];
+
+        start();
+        set_window(NEW);
+        user_item(user, 1, slot, 15);
+        CHECK(make(L4_PROTO_NONE, 1, 1) == -L4_ENOENT); /* nothing there, nor is there a page */
+        machine_pass(self, SLOT_GATE, self, slot, 15);
+        CHECK(make(L4_PROTO_NONE, 1, 1) == -L4_EINVAL); /* no thread */
+        machine_pass(self, SLOT_THREAD, self, slot, 15);
+        CHECK(make(L4_PROTO_NONE, 1, 1) == 0);
+        CHECK(gate_of(cap_object(slot_of(self, NEW)))->thread == user);
+        user_item(user, 1, slot, 15 & ~L4_CAP_FPAGE_S);
+        CHECK(make(L4_PROTO_NONE, 1, 1) == -L4_EPERM);
+        machine_pass(self, SLOT_SELF, self, slot, 15);
+        user_item(user, 1, slot, 15);
+        CHECK(make(L4_PROTO_NONE, 1, 1) == -L4_EINVAL && !slot_of(self, NEW));
+        mr[0] = L4_TASK_MAP_OP;
+        mr[1] = NEW << L4_CAP_SHIFT | L4_ITEM_MAP;
+        mr[2] = caps(SLOT_GATE, 0, 15);
+        user_item(user, 3, slot, 15);
+        CHECK(call_task(SLOT_OTHER, 3, 1) == 0 && slot_of(other, NEW));
+        user_item(user, 3, slot, 15 & ~L4_CAP_FPAGE_S);
+        CHECK(call_task(SLOT_OTHER, 3, 1) == -L4_EPERM);
+        machine_pass(self, SLOT_FACTORY, self, slot, 15);
+        user_item(user, 3, slot, 15);
+        CHECK(call_task(SLOT_OTHER, 3, 1) == -L4_EINVAL);
+        stop();
+    }
+}
+
+/* A page has room for so many, and one more than that opens the next. */
+TEST(factories_are_made_and_deleted_in_any_number_and_order)
+{
+    uint64_t used, n;
+
+    start();
+    used = factory->quota.used;
+    n = 2 * factory_slab.perpage + 3UL;
+    for (unsigned round = 0; round < 3; round++) {
+        for (uint64_t i = 0; i < n; i++) {
+            CHECK(create(L4_PROTO_FACTORY, 4096 + i, NEW + i) == 0);
+            CHECK(factory_of(cap_object(slot_of(self, NEW + i)))->quota.limit == 4096 + i);
+        }
+        CHECK(factory->users == 2 + n && check_all() == 0);
+        for (uint64_t i = 0; i < n; i++) {
+            uint64_t at = round == 0 ? i : round == 1 ? n - 1 - i : i * 2 % n;
+
+            CHECK(factory_of(cap_object(slot_of(self, NEW + at)))->quota.limit == 4096 + at);
+            delete(NEW + at);
+        }
+        CHECK(factory->quota.used == used && factory->users == 2 && check_all() == 0);
+    }
+    stop();
+}
+
 #define TESTS(X)                                                                                  \
     X(calls_of_a_factory_say_what_is_wrong_with_them)                                             \
     X(arguments_are_found_behind_one_another)                                                     \
@@ -241,6 +302,8 @@ TEST(a_factory_outlives_its_objects_or_its_capability_whichever_lasts)
     X(a_task_may_be_made_with_kernel_user_memory)                                                 \
     X(an_object_that_cannot_be_paid_is_not_there_and_costs_nothing)                               \
     X(a_factory_takes_its_limit_from_its_maker_and_not_a_byte_more)                               \
+    X(what_an_item_names_may_stand_in_any_slot)                                                   \
+    X(factories_are_made_and_deleted_in_any_number_and_order)                                     \
     X(a_factory_outlives_its_objects_or_its_capability_whichever_lasts)
 
 TEST_MAIN(leaks, TESTS)

@@ -369,16 +369,44 @@ TEST(the_nth_allocation_fails_and_only_that)
     }
 }
 
-TEST(the_low_water_mark_stays)
+static uint64_t low_now(void)
 {
     uint64_t total, free, low;
-    void *p;
+
+    kmem_stats(&total, &free, &low);
+    CHECK(total == 1UL << 20);
+    return low;
+}
+
+/* Whatever is allocated: a page, one that is clean already, the first object of a page. */
+TEST(the_low_water_mark_stays_and_sinks_with_each_kind_of_allocation)
+{
+    void *pages, *page, *object;
 
     start(1UL << 20);
-    p = kmem_pages(&quota, 6, KPAGE_PLAIN);
-    kmem_pages_free(&quota, p, 6);
-    kmem_stats(&total, &free, &low);
-    CHECK(total == 1UL << 20 && free == free_at_start && low == free - (4096UL << 6));
+    slab_init(&slab, "test", 512);
+    CHECK(kmem_clean_one(1) && low_now() == free_at_start);
+    page = kmem_page(&quota, KPAGE_PLAIN);
+    CHECK(page && low_now() == free_at_start - 4096);
+    object = slab_alloc(&slab, &quota);
+    CHECK(object && low_now() == free_at_start - 2 * 4096);
+    slab_free(&slab, &quota, object);
+    pages = kmem_pages(&quota, 6, KPAGE_PLAIN);
+    CHECK(pages && low_now() == free_at_start - 65 * 4096);
+    object = slab_alloc(&slab, &quota); /* of the page that was kept, and counted as free */
+    CHECK(object && low_now() == free_at_start - 66 * 4096);
+    slab_free(&slab, &quota, object);
+    kmem_pages_free(&quota, pages, 6);
+    kmem_page_free(&quota, page);
+    for (unsigned i = 0; i < 2; i++) { /* far above the mark */
+        CHECK(i ? kmem_clean_one(1) : free_now() == free_at_start);
+        page = kmem_page(&quota, KPAGE_PLAIN);
+        CHECK(page && low_now() == free_at_start - 66 * 4096);
+        kmem_page_free(&quota, page);
+        object = slab_alloc(&slab, &quota);
+        CHECK(object && low_now() == free_at_start - 66 * 4096);
+        slab_free(&slab, &quota, object);
+    }
 }
 
 #define TESTS(X)                                                                                  \
@@ -395,6 +423,6 @@ TEST(the_low_water_mark_stays)
     X(one_object_again_and_again_costs_no_page)                                                   \
     X(random_objects_and_pages_never_overlap)                                                     \
     X(the_nth_allocation_fails_and_only_that)                                                     \
-    X(the_low_water_mark_stays)
+    X(the_low_water_mark_stays_and_sinks_with_each_kind_of_allocation)
 
 TEST_MAIN(leaks, TESTS)

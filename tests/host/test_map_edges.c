@@ -176,14 +176,18 @@ TEST(the_first_addresses_of_a_space_that_has_nothing_are_holes)
 
     for (unsigned order = 12; order < 22; order++) {
         start();
-        for (int i = 0; i < 2; i++) { /* not even kernel-user memory */
+        roots(ROOTS, ROOTS + SUPER);
+        for (int i = 0; i < 3; i++) { /* not even kernel-user memory */
             struct task *t = task_create(&factories[3]->obj, (l4_fpage_t){0}, &err);
             struct task *old = tasks[3];
 
             CHECK(t && err == 0);
             tasks[3] = t;
-            CHECK(i ? take(3, 0, order, L4_FPAGE_RWX, true) == 0
-                    : map(3, 0, 2, 0, order, L4_FPAGE_RWX, 0) == 0 && !last.mapped);
+            if (i == 0)
+                CHECK(map(3, 0, 2, 0, order, L4_FPAGE_RWX, 0) == 0 && !last.mapped);
+            else if (i == 1)
+                CHECK(map(0, ROOTS, 3, 0, order, 7, 0) == 0 && frame_seen(3, 0) == ROOTS);
+            CHECK(take(3, 0, order, L4_FPAGE_RWX, true) == 0 && !entry(3, 0));
             tasks[3] = old;
             machine_destroy(&t->obj);
         }

@@ -184,6 +184,55 @@ TEST(walks_end_when_their_root_goes_and_climbs_when_their_beginning_goes)
     CHECK(!w[3].root && !w[3].at);
 }
 
+/* ---- walks that are confined to a part ---- */
+
+enum { NODES = 11 };
+
+/* Everything that covers pages [page, page + n) of the root or lies in them is visited, once, and
+ * nothing else is. */
+static void check_walk(struct mapping *const *m, const uint64_t *at, unsigned level, uint64_t page)
+{
+    struct mapwalk w = mapwalk_start(m[0]);
+    unsigned seen[NODES] = {0};
+
+    w.level = (uint8_t)level;
+    w.page = page;
+    do {
+        for (unsigned i = 0; i < NODES && !w.up; i++)
+            seen[i] += w.at == m[i];
+    } while (mapwalk_move(&w));
+    for (unsigned i = 0; i < NODES; i++)
+        CHECK(seen[i] == (at[i] < page + mapping_pages(level) &&
+                          page < at[i] + mapping_pages(mapping_level(m[i]))));
+}
+
+TEST(a_walk_confined_to_a_part_visits_what_covers_it_or_lies_in_it)
+{
+    static const struct {
+        unsigned parent, level;
+        uint64_t page;
+    } plan[NODES] = {
+        {0, 3, 0}, {0, 3, 0},   {1, 1, 515},  {0, 2, 512},  {3, 1, 515},       {0, 1, 515},
+        {0, 1, 0}, {0, 1, 517}, {0, 1, 1023}, {0, 1, 1030}, {0, 1, 512 * 512 - 1},
+    };
+    static const uint64_t pages[] = {0, 1, 511, 512, 514, 515, 516, 517, 518, 1022, 1023, 1024,
+                                     1029, 1030, 1031, 1535, 1536, 512 * 512 - 2, 512 * 512 - 1};
+    struct mapping *m[NODES];
+    uint64_t at[NODES];
+
+    start(3);
+    for (unsigned i = 0; i < NODES; i++) {
+        uint64_t base = i ? at[plan[i].parent] : 0;
+
+        at[i] = plan[i].page;
+        m[i] = i ? map(m[plan[i].parent], plan[i].level, plan[i].page - base) : root;
+    }
+    for (unsigned i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+        for (unsigned level = 1; level <= 3; level++)
+            check_walk(m, at, level, pages[i] & ~(mapping_pages(level) - 1));
+    finish();
+}
+
 /* ---- what was known of accesses, part by part ---- */
 
 static unsigned knows(unsigned level, uint64_t page, bool reset)
@@ -302,6 +351,7 @@ TEST(a_table_below_parts_of_the_smallest_size_is_not_ok)
     X(the_children_of_each_part_are_found_and_no_others)                                           \
     X(a_walk_whose_place_is_taken_away_moves_on)                                                   \
     X(walks_end_when_their_root_goes_and_climbs_when_their_beginning_goes)                         \
+    X(a_walk_confined_to_a_part_visits_what_covers_it_or_lies_in_it)                               \
     X(what_is_forgotten_of_one_part_is_still_known_of_the_others)                                  \
     X(what_cannot_be_forgotten_of_a_part_alone_is_told_again)                                      \
     X(a_list_with_a_wrong_word_is_not_ok)                                                          \
