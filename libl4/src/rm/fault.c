@@ -8,6 +8,10 @@
  */
 #include "rm.h"
 
+#include <l4/sys/task.h>
+
+enum { LIVES = 64 }; /* of a manager, that one fault may see end */
+
 /* The last faults, and those that are still being served, in a ring. */
 static struct rm_fault kept[RM_FAULTS_KEPT];
 static struct rm_fault *next = kept;
@@ -22,10 +26,10 @@ static inline void window_open(l4_utcb_t *utcb, l4_addr_t base, unsigned order)
 /*
  * The hot spot is the offset in the dataspace. Within a window it says the same as the address
  * (region_window() lets both agree there); if the manager sends more than the window holds, it says
- * which part of the flexpage is meant, which the address could not.
+ * which part of the flexpage is meant, which the address could not. again: the manager has ended.
  */
 L4_ALWAYS_INLINE long map_call(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offset,
-                               l4_umword_t flags, unsigned *order)
+                               l4_umword_t flags, bool again, unsigned *order)
 {
     l4_umword_t item;
     l4_msgtag_t tag;
@@ -35,7 +39,8 @@ L4_ALWAYS_INLINE long map_call(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offse
     utcb->msg.mr[2] = offset;
     utcb->msg.mr[3] = flags;
     utcb->buf.bdr = RM_BDR_MAP;
-    tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0), rm_patience());
+    tag = l4_ipc_call(ds, utcb, l4_msgtag(L4RE_PROTO_DATASPACE, 4, 0, 0),
+                      again && rm_may_wait() ? RM_NEXT_LIFE : rm_patience());
     utcb->buf.bdr = RM_BDR_WAIT;
     if (L4_UNLIKELY(l4_msgtag_has_error(tag) || l4_msgtag_label(tag) < 0))
         return l4_error_u(tag, utcb);
@@ -51,7 +56,8 @@ L4_ALWAYS_INLINE long map_call(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offse
 /* PF-5: it calls the dataspace; the receive window is restricted to the region.
  * So one pager cannot reach another pager's region. The lock goes: others are served meanwhile. */
 L4_ALWAYS_INLINE long map_in_region(struct rm_worker *w, const struct region *r, l4_addr_t addr,
-                                    l4_umword_t rights, unsigned *window, unsigned *order)
+                                    l4_umword_t rights, bool again, unsigned *window,
+                                    unsigned *order)
 {
     l4_addr_t base, offset = region_offset(r, addr & L4_PAGEMASK);
     l4_umword_t flags = rights | (r->flags & L4RE_DS_F_CACHING_MASK);
@@ -63,7 +69,7 @@ L4_ALWAYS_INLINE long map_in_region(struct rm_worker *w, const struct region *r,
     rm_counts.map_calls++;
     rm_set_state(w, RM_CALLING);
     rm_unlock();
-    err = map_call(w->utcb, ds, offset, flags, order);
+    err = map_call(w->utcb, ds, offset, flags, again, order);
     rm_set_state(w, RM_WAITING);
     return err;
 }
@@ -87,7 +93,7 @@ long rm_map_window(l4_utcb_t *utcb, l4_cap_idx_t ds, l4_addr_t offset, unsigned 
     rm_lock();
     rm_counts.map_calls++;
     rm_unlock();
-    err = map_call(utcb, ds, offset, flags, &sent);
+    err = map_call(utcb, ds, offset, flags, false, &sent);
     if (!err)
         *order = mapped_order(*order, sent);
     return err;
@@ -108,8 +114,8 @@ long rm_map_page(struct rm_worker *w, l4_addr_t addr, l4_cap_idx_t ds, unsigned 
             rm_unlock();
             return -L4_ENOENT;
         }
-        err = map_in_region(w, r, addr, rights ? rights : r->flags & L4RE_RM_F_RWX, &window,
-                            &order);
+        err = map_in_region(w, r, addr, rights ? rights : r->flags & L4RE_RM_F_RWX, false,
+                            &window, &order);
         rm_set_state(w, RM_WORKING);
         rm_lock();
         rm_settle();
@@ -167,11 +173,22 @@ static long find_region(struct rm_fault *f, const struct region **out)
 /* Executable pages are asked for as such at once: reading one is followed by running it. Writing
  * is not asked for before it happens, so a manager may share what is read. */
 L4_ALWAYS_INLINE long map_for(struct rm_worker *w, const struct region *r, l4_addr_t addr,
-                           unsigned need)
+                           unsigned need, bool again)
 {
     unsigned window, order;
 
-    return map_in_region(w, r, addr, need | (r->flags & L4RE_RM_F_X), &window, &order);
+    return map_in_region(w, r, addr, need | (r->flags & L4RE_RM_F_X), again, &window, &order);
+}
+
+/* With the lock. Did the manager end while it was asked, and its gate outlive it? Then its next
+ * life is asked, or whoever takes the gate; LIVES bounds what a gate without any of them costs. */
+static bool ask_again(struct rm_worker *w, const struct rm_fault *f, long err, unsigned *lives)
+{
+    if (err != -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT) &&
+        err != -(L4_EIPC_LO + (L4_IPC_ENOT_EXISTENT | 1)))
+        return false;
+    return ++*lives <= LIVES &&
+           l4_error_u(l4_task_cap_valid_u(L4_BASE_TASK_CAP, f->ds, w->utcb), w->utcb) > 0;
 }
 
 /*
@@ -184,18 +201,19 @@ static __attribute__((noinline)) long serve_on(struct rm_worker *w, struct rm_fa
                                                bool asked)
 {
     const struct region *r;
+    unsigned lives = 0;
 
     for (;;) {
         if (asked) {
             rm_lock();
             rm_settle();
-            if (!rm_cancelled(err) || !rm_owes(w, w->utcb))
+            if (rm_cancelled(err) ? !rm_owes(w, w->utcb) : !ask_again(w, f, err, &lives))
                 break;
         }
         err = find_region(f, &r);
         asked = !err;
         if (asked)
-            err = map_for(w, r, f->addr, rights_needed[f->access]);
+            err = map_for(w, r, f->addr, rights_needed[f->access], lives > 0);
         else
             err = rm_pending_wait(w, f, err);
         if (!asked && err)
@@ -241,7 +259,7 @@ L4_ALWAYS_INLINE long serve_now(struct rm_worker *w, l4_umword_t label)
                     (need & ~r->flags)))
         return serve_on(w, f, 0, false);
     record_region(f, r);
-    err = map_for(w, r, addr, need);
+    err = map_for(w, r, addr, need, false);
     if (L4_UNLIKELY(err))
         return serve_on(w, f, err, true);
     f->error = 0;

@@ -72,6 +72,10 @@ enum {
  * threads does one cost that hangs. */
 #define RM_PATIENCE l4_ipc_timeout(512, 9, 512, 9)
 
+/* 5 s (610 * 2^13 us), until the next life of a manager that ended has taken the request. More than
+ * the root task needs; a gate that nobody answers any more must not cost a thread for ever. */
+#define RM_NEXT_LIFE l4_ipc_timeout(610, 13, 0, 0)
+
 /* While it is being served, `error` of a record. */
 #define RM_FAULT_OPEN 1L
 
