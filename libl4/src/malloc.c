@@ -220,10 +220,9 @@ static long arena_get(size_t size, l4re_ds_t *ds, void **at)
 /* The functions themselves, and what they need of the program's data. */
 static void touch_code(void)
 {
-    void *volatile p = calloc(1, 1);
+    void *volatile p = calloc(1, 1), *volatile larger = realloc(p, WARM / 4);
 
-    p = realloc(p, WARM / 4);
-    free(p);
+    free(larger ? larger : p);
 }
 
 long l4_heap_reserve(unsigned long bytes)

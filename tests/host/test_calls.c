@@ -176,6 +176,24 @@ TEST(a_long_unmap_whose_task_goes_out_of_reach_holds_no_walk)
     stop();
 }
 
+/* A grant with fewer rights takes them from 200 children too, interrupted at each look. */
+TEST(a_grant_that_is_interrupted_takes_the_rights_of_all_children)
+{
+    start();
+    machine_pass(self, SLOT_GATE, self, 1024, 15);
+    for (uint64_t i = 0; i < 200; i++)
+        machine_pass(self, 1024, self, 2048 + i, 15);
+    looks = 0;
+    host_window = interrupt;
+    CHECK(map(SLOT_OTHER, caps(1024, 0, L4_CAP_FPAGE_RO),
+              3000UL << L4_CAP_SHIFT | L4_MAP_ITEM_GRANT) == 0);
+    CHECK(looks >= 200 / 16 && user->progress == 0);
+    CHECK(!slot_of(self, 1024) && slot_of(other, 3000));
+    for (uint64_t i = 0; i < 200; i++)
+        CHECK((slot_of(self, 2048 + i)->ref & CAP_RIGHTS) == L4_CAP_FPAGE_RO);
+    stop();
+}
+
 /* Page i of the other task has been read if bit 0 of i is set, and written if bit 1 is. */
 static void touch_pages(uint64_t n)
 {
@@ -446,6 +464,7 @@ TEST(a_task_that_dies_leaves_no_capability_behind)
     X(a_long_map_and_a_long_unmap_go_on_where_they_were)                                          \
     X(a_long_call_whose_task_goes_out_of_reach_leaves_nothing_for_the_next)                       \
     X(a_long_unmap_whose_task_goes_out_of_reach_holds_no_walk)                                    \
+    X(a_grant_that_is_interrupted_takes_the_rights_of_all_children)                               \
     X(flexpages_that_are_unmapped_come_back_with_what_was_known_of_them)                          \
     X(long_flexpages_of_one_unmap_are_told_apart)                                                 \
     X(a_task_tells_which_capabilities_are_there_and_which_are_equal)                              \
