@@ -79,7 +79,7 @@ endif
 # Sanitizers of the kernel; the run times are in tests/san.
 san-ubsan := $(if $(filter ubsan san,$(MODE)),-fsanitize=undefined -fno-sanitize-recover=all)
 san-kasan := $(if $(filter kasan san,$(MODE)),-fsanitize=kernel-address -fno-sanitize-recover=all \
-    $(addprefix -mllvm -asan-,stack=1 globals=1 instrumentation-with-call-threshold=0 \
+    $(addprefix -mllvm -asan-,stack=1 globals=1 instrumentation-with-call-threshold=1000000 \
     max-inline-poisoning-size=0 mapping-offset=0xe000000001000000))
 ifneq ($(san-ubsan)$(san-kasan),)
 $(if $(findstring gcc,$(CC)),$(error MODE=$(MODE) needs clang))

@@ -26,6 +26,9 @@ uint64_t san_shadow_bytes(uint64_t pool_bytes);
 /* After mmu_init: switch the checks on, the shadow being at this physical address. */
 void san_start(uint64_t phys, uint64_t pool_bytes);
 void san_set(const void *start, size_t bytes, enum san_why why);
+/* A trap in the kernel, with the address of a page fault: does not return if a check's look at
+ * shadow that is not there has caused it. */
+void san_trap(uint64_t vector, uintptr_t address);
 #else
 enum { SAN_GAP = 0 };
 #define SAN_UNCHECKED
@@ -44,6 +47,11 @@ static inline void san_set(const void *start, size_t bytes, enum san_why why)
     (void)start;
     (void)bytes;
     (void)why;
+}
+static inline void san_trap(uint64_t vector, uintptr_t address)
+{
+    (void)vector;
+    (void)address;
 }
 #endif
 

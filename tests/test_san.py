@@ -61,7 +61,6 @@ def test_a_seeded_fault_is_reported_with_its_place(sanitized, seed):
     assert "seed.c" in result.log and "san_commit" in result.log, "no backtrace with names"
 
 
-@pytest.mark.skipif(not LONG, reason="make test-long: two more kernels to build")
 @pytest.mark.parametrize("mode, seed", [("kasan", 2), ("ubsan", 102)])
 def test_each_sanitizer_works_alone(sanitized, mode, seed):
     result = boot(root=BUILD / "guest/caps/caps.elf", files=sanitized(mode), cmdline=f"seed={seed}")

@@ -6,6 +6,7 @@
 #include "irq.h"
 #include "ipc.h"
 #include "klog.h"
+#include "san.h"
 #include "sched.h"
 #include "x86/cpu.h"
 #include "x86/pic.h"
@@ -55,11 +56,15 @@ struct thread *trap_from_user(struct thread *t)
 
 void trap_from_kernel(struct regs *r)
 {
+    uint64_t address;
+
     if (interrupt(r->vector))
         return;
+    address = fault_address();
     klog("trap %lu in the kernel: error 0x%lx, ip 0x%lx, address 0x%lx\n", r->vector, r->err,
-         r->rip, fault_address());
+         r->rip, address);
     backtrace(r->rip, r->rbp);
+    san_trap(r->vector, address);
     panic("trap %lu in the kernel", r->vector);
 }
 

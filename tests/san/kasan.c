@@ -1,22 +1,23 @@
 /*
  * kasan.c - which memory the kernel may touch: the run time of -fsanitize=kernel-address
  *
- * The compiler puts a call before every load and store of an instrumented file. Shadow memory
- * (san.h) is behind the pool; its address is (address >> 3) + OFFSET, which build.mk tells the
- * compiler, so that the whole range from KERNEL_BASE to the end of the largest pool fits between
- * the device registers and the end of the address space.
+ * The compiler puts a look at the shadow before every load and store of an instrumented file, and a
+ * call of __asan_report_*() for what it finds there. Shadow memory (san.h) is behind the pool; its
+ * address is (address >> 3) + OFFSET, which build.mk tells the compiler, so that the whole range
+ * from KERNEL_BASE to the end of the largest pool fits between the device registers and the end of
+ * the address space.
  *
  *   KERNEL_BASE  image, with redzones around variables    shadow at SHADOW_BASE
  *   POOL_BASE    pool: free pages, free objects, gaps     32 MiB behind it
  *
- * Instrumented code touches nothing else than these and device registers: user memory, too, is a
- * report. This file is not instrumented.
+ * Instrumented code runs after san_start() only, and touches nothing else: all other memory has no
+ * shadow, and the look at it is a trap, which san_trap() explains. This file is not instrumented.
  */
 #include "klog.h"
 #include "san.h"
 #include "x86/mmu.h"
 
-enum { IMAGE_MAX = 16 << 20, SUPERPAGE = 2 << 20, DEVICE_BYTES = 2 << 20, NX_BIT = 63 };
+enum { IMAGE_MAX = 16 << 20, SUPERPAGE = 2 << 20, NX_BIT = 63, TRAP_GP = 13, TRAP_PF = 14 };
 #define SHADOW_BASE 0xfffffffff1000000UL
 #define OFFSET (SHADOW_BASE - (KERNEL_BASE >> 3))
 
@@ -67,17 +68,14 @@ static inline bool known(uintptr_t a)
     return a - KERNEL_BASE < IMAGE_MAX || a - POOL_BASE < pool_size;
 }
 
-static inline __attribute__((always_inline)) void check(uintptr_t a, size_t n, const char *verb)
+static void check(uintptr_t a, size_t n, const char *verb)
 {
     uintptr_t last = a + n - 1;
 
-    if (!pool_size)
+    if (!pool_size || !n)
         return;
-    if (!known(a) || !known(last) || last < a) {
-        if (a - DEVICE_BASE >= DEVICE_BYTES)
-            report(a, n, verb, "not the kernel's memory");
-        return;
-    }
+    if (!known(a) || !known(last) || last < a)
+        report(a, n, verb, "not the kernel's memory");
     for (uintptr_t g = a & ~7UL; g <= last; g += 8) {
         uint8_t s = *shadow_of(g), end = g == (last & ~7UL) ? last & 7 : 7;
 
@@ -86,22 +84,34 @@ static inline __attribute__((always_inline)) void check(uintptr_t a, size_t n, c
     }
 }
 
-#define ACCESS(n)                                                                                  \
-    void __asan_load##n(uintptr_t a);                                                    \
-    void __asan_store##n(uintptr_t a);                                                   \
-    void __asan_load##n(uintptr_t a)                                                     \
+void san_trap(uint64_t vector, uintptr_t address)
+{
+    if (pool_size && (vector == TRAP_GP || (vector == TRAP_PF && address >= SHADOW_BASE)))
+        report(0, 0, "read or write", "not the kernel's memory");
+}
+
+/* The compiler has seen that n bytes at a may not all be touched. */
+static void __attribute__((noreturn)) seen(uintptr_t a, size_t n, const char *verb)
+{
+    check(a, n, verb);
+    report(a, n, verb, "the shadow has changed since");
+}
+
+#define REPORT(name, arguments, n, verb)                                                           \
+    void __asan_report_##name arguments __attribute__((noreturn));                                 \
+    void __asan_report_##name arguments                                                            \
     {                                                                                              \
-        check(a, n, "read");                                                                       \
-    }                                                                                              \
-    void __asan_store##n(uintptr_t a)                                                    \
-    {                                                                                              \
-        check(a, n, "write");                                                                      \
+        seen(a, n, verb);                                                                          \
     }
-ACCESS(1)
-ACCESS(2)
-ACCESS(4)
-ACCESS(8)
-ACCESS(16)
+#define REPORTS(suffix, arguments, n)                                                              \
+    REPORT(load##suffix, arguments, n, "read")                                                     \
+    REPORT(store##suffix, arguments, n, "write")
+REPORTS(1, (uintptr_t a), 1)
+REPORTS(2, (uintptr_t a), 2)
+REPORTS(4, (uintptr_t a), 4)
+REPORTS(8, (uintptr_t a), 8)
+REPORTS(16, (uintptr_t a), 16)
+REPORTS(_n, (uintptr_t a, size_t n), n)
 
 void __asan_loadN(uintptr_t a, size_t n);
 void __asan_storeN(uintptr_t a, size_t n);
@@ -111,14 +121,12 @@ void __asan_unregister_globals(struct global *g, size_t n);
 
 void __asan_loadN(uintptr_t a, size_t n)
 {
-    if (n)
-        check(a, n, "read");
+    check(a, n, "read");
 }
 
 void __asan_storeN(uintptr_t a, size_t n)
 {
-    if (n)
-        check(a, n, "write");
+    check(a, n, "write");
 }
 
 /* ---- memory functions: the linker's --wrap ---- */
