@@ -596,6 +596,45 @@ TEST(a_grant_of_less_than_there_is_goes_all_the_way_down)
     CHECK(n > 3);
 }
 
+/* Preempted at the n-th look, and its thread is gone; what it left is interrupted at each look, and
+ * looks once a piece. False: there were not that many. */
+static bool leaves_pieces(uint64_t n)
+{
+    enum { PIECES = 4 }; /* two tables of small pages, superpages before and behind the second */
+    unsigned rounds = 0;
+    bool preempted;
+
+    start();
+    roots(4 * GIB, 5 * GIB);
+    CHECK(map(0, 4 * GIB, 1, 8 * GIB, 30, L4_FPAGE_RWX, 0) == 0 && last.mapped == 1);
+    CHECK(map(1, 8 * GIB + SUPER, 2, GIB, 21, L4_FPAGE_RWX, 0) == 0 && last.mapped == 1);
+    CHECK(take(1, 8 * GIB, 12, L4_FPAGE_RWX, true) == 0);
+    CHECK(take(1, 8 * GIB + 5 * SUPER, 12, L4_FPAGE_RWX, true) == 0);
+    host_window = preempt_at_one;
+    windows_left = n;
+    preempted = take(0, 4 * GIB, 30, L4_FPAGE_RWX, false) == MAP_PREEMPTED;
+    walk_abandon(worker[0]);
+    for (bool done = !preempted; !done; rounds++) {
+        cpu0.resched = false;
+        windows_left = 1;
+        done = walk_finish_given_up();
+    }
+    CHECK(!preempted || rounds + n == PIECES);
+    CHECK(!tasks[1]->space.partials && frame_seen(0, 4 * GIB) && check_all() == 0);
+    CHECK(!frame_seen(1, 8 * GIB + 9 * SUPER) && !frame_seen(2, GIB));
+    stop();
+    return preempted;
+}
+
+TEST(a_revoke_whose_thread_is_gone_takes_a_split_mapping_piece_by_piece)
+{
+    uint64_t n = 1;
+
+    while (leaves_pieces(n))
+        n++;
+    CHECK(n > 3);
+}
+
 #define TESTS(X)                                                                                  \
     X(two_windows_of_any_kind_and_order_meet_as_the_rule_says)                                     \
     X(what_is_no_page_and_what_is_no_flexpage_changes_nothing)                                     \
@@ -613,6 +652,7 @@ TEST(a_grant_of_less_than_there_is_goes_all_the_way_down)
     X(a_page_over_one_that_is_being_taken_away_finishes_that_first)                                \
     X(pages_around_one_that_is_being_taken_away_are_mapped_with_it)                                \
     X(a_dying_mapping_gives_nothing)                                                               \
-    X(a_grant_of_less_than_there_is_goes_all_the_way_down)
+    X(a_grant_of_less_than_there_is_goes_all_the_way_down)                                         \
+    X(a_revoke_whose_thread_is_gone_takes_a_split_mapping_piece_by_piece)
 
 TEST_MAIN(leaks, TESTS)
