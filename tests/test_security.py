@@ -114,8 +114,10 @@ def test_the_guard_pages_are_not_mapped(tables):
 
 
 def test_no_page_of_an_ordinary_program_is_writable_and_executable():
-    (text,) = look("^input  sha256", "info tlb", script=DEMO, modules=[BUILD / "input.dat"])
-    user = [p for p in pages(text) if p[3]]
+    # The machine goes on until it is asked, so that it may be another task's turn once.
+    ask = [(line, ("info tlb",)) for line in ("^input  sha", "^sorted sha", "^the story", "^what")]
+    result = boot(ask=ask, script=DEMO, modules=[BUILD / "input.dat"])
+    user = max(([p for p in pages(text) if p[3]] for text in result.answers), key=len)
     assert len(user) > 1000
     assert [hex(a) for a, w, x, _ in user if w and x] == []
     assert any(x for _, _, x, _ in user)
