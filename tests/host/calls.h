@@ -129,12 +129,18 @@ static inline long create(long protocol, uint64_t argument, uint64_t slot)
     return user_invoke(user, SLOT_FACTORY, L4_PROTO_FACTORY, 3, 0);
 }
 
-static inline void delete(uint64_t slot)
+/* Take a flexpage away from the task in `slot` and whoever has it from there. */
+static inline long unmap(uint64_t slot, uint64_t fp)
 {
     mr[0] = L4_TASK_UNMAP_OP;
     mr[1] = L4_FP_ALL_SPACES;
-    mr[2] = caps(slot, 0, 15);
-    CHECK(call_task(SLOT_SELF, 3, 0) == 0 && !slot_of(self, slot));
+    mr[2] = fp;
+    return call_task(slot, 3, 0);
+}
+
+static inline void delete(uint64_t slot)
+{
+    CHECK(unmap(SLOT_SELF, caps(slot, 0, 15)) == 0 && !slot_of(self, slot));
 }
 
 /* An interrupt at each look; so long as something goes on, it ends. */

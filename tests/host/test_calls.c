@@ -128,29 +128,20 @@ static void interrupt_and_revoke(void)
 /* How far a call came that ends in the middle is nothing to the next one. */
 TEST(a_long_call_whose_task_goes_out_of_reach_leaves_nothing_for_the_next)
 {
-    for (uint64_t op = L4_TASK_MAP_OP; op <= L4_TASK_UNMAP_OP; op++) {
+    for (int maps = 0; maps < 2; maps++) {
+        uint64_t all = caps(1024, 6, 15);
+
         start();
         for (uint64_t i = 0; i < 64; i++)
-            machine_pass(self, SLOT_GATE, op == L4_TASK_MAP_OP ? self : other, 1024 + i,
-                         L4_CAP_FPAGE_RS);
+            machine_pass(self, SLOT_GATE, maps ? self : other, 1024 + i, L4_CAP_FPAGE_RS);
         machine_pass(self, SLOT_OTHER, self, SLOT_SHORT_LIVED, 15);
         looks = 0;
         host_window = interrupt_and_revoke;
-        if (op == L4_TASK_MAP_OP) {
-            CHECK(map(SLOT_SHORT_LIVED, caps(1024, 6, 15), 1024UL << L4_CAP_SHIFT) ==
-                  -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT));
-        } else {
-            mr[0] = L4_TASK_UNMAP_OP;
-            mr[1] = L4_FP_ALL_SPACES;
-            mr[2] = caps(1024, 6, 15);
-            CHECK(call_task(SLOT_SHORT_LIVED, 3, 0) == -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT));
-        }
+        CHECK((maps ? map(SLOT_SHORT_LIVED, all, 1024UL << L4_CAP_SHIFT)
+                    : unmap(SLOT_SHORT_LIVED, all)) == -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT));
         host_window = NULL;
-        CHECK(slot_of(other, 1024 + (op == L4_TASK_MAP_OP ? 0 : 63)));
-        mr[0] = L4_TASK_UNMAP_OP;
-        mr[1] = L4_FP_ALL_SPACES;
-        mr[2] = caps(1024, 6, 15);
-        CHECK(call_task(SLOT_OTHER, 3, 0) == 0);
+        CHECK(slot_of(other, 1024 + (maps ? 0 : 63)));
+        CHECK(unmap(SLOT_OTHER, all) == 0);
         for (uint64_t i = 0; i < 64; i++)
             CHECK(!slot_of(other, 1024 + i));
         stop();
@@ -168,10 +159,7 @@ TEST(a_long_unmap_whose_task_goes_out_of_reach_holds_no_walk)
     machine_pass(self, SLOT_OTHER, self, SLOT_SHORT_LIVED, 15);
     looks = 0;
     host_window = interrupt_and_revoke;
-    mr[0] = L4_TASK_UNMAP_OP;
-    mr[1] = L4_FP_ALL_SPACES;
-    mr[2] = caps(1024, 0, 15);
-    CHECK(call_task(SLOT_SHORT_LIVED, 3, 0) == -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT));
+    CHECK(unmap(SLOT_SHORT_LIVED, caps(1024, 0, 15)) == -(L4_EIPC_LO + L4_IPC_ENOT_EXISTENT));
     CHECK(!mapdb_walks);
     stop();
 }

@@ -485,21 +485,30 @@ static unsigned children(unsigned n)
     return found;
 }
 
-TEST(a_page_over_one_that_is_being_taken_away_finishes_that_first)
+/* The first worker has begun to take the page away from everybody, the second one is running. */
+static struct unmap_request take_half(unsigned n)
 {
-    enum { N = 100 };
-    struct unmap_request u = {.fp = fpage_mem(0x1000, 12, L4_FPAGE_RWX), .mask = L4_FP_ALL_SPACES};
+    struct unmap_request u = {.task = tasks[1], .fp = fpage_mem(0x1000, 12, L4_FPAGE_RWX),
+                              .mask = L4_FP_ALL_SPACES};
 
-    start();
-    many_children(N);
-    u.task = tasks[1];
+    many_children(n);
     host_window = preempt_at_one;
     windows_left = 1;
     CHECK(unmap_run(&u) == MAP_PREEMPTED);
     host_window = NULL;
     cpu0.resched = false;
-    CHECK(children(N) && children(N) < N && !(*entry(1, 0x1000) & PTE_P));
+    CHECK(children(n) && children(n) < n && !(*entry(1, 0x1000) & PTE_P));
     cpu0.current = worker[1];
+    return u;
+}
+
+TEST(a_page_over_one_that_is_being_taken_away_finishes_that_first)
+{
+    enum { N = 100 };
+    struct unmap_request u;
+
+    start();
+    u = take_half(N);
     for (unsigned i = 0; i < N; i++)
         if (frame_seen(2, GIB + i * L4_PAGESIZE)) { /* the child of what is dying, in its place */
             CHECK(map(2, GIB + i * L4_PAGESIZE, 1, 0x1000, 12, L4_FPAGE_RWX, 0) == 0);
@@ -517,19 +526,9 @@ TEST(pages_around_one_that_is_being_taken_away_are_mapped_with_it)
     enum { N = 100 };
 
     for (int large = 0; large < 2; large++) {
-        struct unmap_request u = {.fp = fpage_mem(0x1000, 12, L4_FPAGE_RWX),
-                                  .mask = L4_FP_ALL_SPACES};
-
         start();
-        many_children(N);
         roots(SUPER * 8, large ? SUPER * 9 : SUPER * 8 + 0x8000);
-        u.task = tasks[1];
-        host_window = preempt_at_one;
-        windows_left = 1;
-        CHECK(unmap_run(&u) == MAP_PREEMPTED);
-        host_window = NULL;
-        cpu0.resched = false;
-        cpu0.current = worker[1];
+        take_half(N);
         CHECK(map(0, SUPER * 8, 1, 0, 14, L4_FPAGE_RWX, 0) == 0 && last.mapped == 4);
         for (uint64_t at = 0; at < 0x4000; at += L4_PAGESIZE)
             CHECK(frame_seen(1, at) == SUPER * 8 + at);
@@ -541,17 +540,10 @@ TEST(pages_around_one_that_is_being_taken_away_are_mapped_with_it)
 TEST(a_dying_mapping_gives_nothing)
 {
     enum { N = 100 };
-    struct unmap_request u = {.fp = fpage_mem(0x1000, 12, L4_FPAGE_RWX), .mask = L4_FP_ALL_SPACES};
+    struct unmap_request u;
 
     start();
-    many_children(N);
-    u.task = tasks[1];
-    host_window = preempt_at_one;
-    windows_left = 1;
-    CHECK(unmap_run(&u) == MAP_PREEMPTED);
-    host_window = NULL;
-    cpu0.resched = false;
-    cpu0.current = worker[1];
+    u = take_half(N);
     CHECK(map(1, 0x1000, 3, 0x1000, 12, L4_FPAGE_RWX, 0) == 0 && last.mapped == 0);
     CHECK(map(1, 0, 3, 0, 14, L4_FPAGE_RWX, 0) == 0 && last.mapped == 0);
     CHECK(take(1, 0x1000, 12, L4_FPAGE_RWX, false) == 0 && children(N) == 0);
