@@ -19,6 +19,7 @@
 #include <l4/sys/debugger.h>
 #include <l4/sys/err.h>
 #include <l4/sys/factory.h>
+#include <l4/sys/ipc.h>
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -115,6 +116,15 @@ static inline l4_umword_t kernel_stat(l4_cap_idx_t task, unsigned word)
 
     return l4_dbg_counters(l4re_env_get_cap("debugger"), task, words) < 0 ? ~0UL : words[word];
 }
+
+/* Let others run until it is so. False: it never is. */
+#define EVENTUALLY(condition)                                                                      \
+    __extension__({                                                                                \
+        unsigned tries_ = 5000;                                                                    \
+        while (!(condition) && --tries_)                                                           \
+            l4_ipc_sleep_ms(1);                                                                    \
+        tries_ != 0;                                                                               \
+    })
 
 /* ---- before and after ---- */
 

@@ -6,6 +6,7 @@
  * Page n of the source begins with 'a' + n. Whatever happens to one copy, others get their pages
  * meanwhile, and in the end everything is as it was.
  */
+#include "balance.h"
 #include "tap.h"
 
 #include <abi/stats.h>
@@ -33,54 +34,14 @@ enum { ENOUGH = PAGES + 1 };
 
 static char source_pages[PAGES][L4_PAGESIZE] __attribute__((aligned(L4_PAGESIZE)));
 
-static l4_umword_t stat(l4_cap_idx_t gate, unsigned op, unsigned word)
-{
-    l4_umword_t words[L4RE_DS_STATS_NUM] = {0};
-
-    return l4re_stats_get(gate, op, 0, words, L4RE_DS_STATS_NUM) < 0 ? ~0UL : words[word];
-}
-
 static l4_umword_t used(l4_cap_idx_t gate)
 {
-    return stat(gate, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED) / L4_PAGESIZE;
+    return ds_stat(gate, L4RE_STATS_GET_OP, L4RE_DS_STATS_USED) / L4_PAGESIZE;
 }
 
 static l4_umword_t dataspaces(l4_cap_idx_t account)
 {
-    return stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_DATASPACES);
-}
-
-static l4_cap_idx_t new_account(l4_umword_t pages)
-{
-    l4_cap_idx_t account = l4re_util_cap_alloc();
-    l4_utcb_t *u = l4_utcb();
-    l4_msgtag_t tag = l4_factory_create_start_u(L4RE_PROTO_MEM_ALLOC, account, u);
-
-    l4_factory_create_add_uint_u(pages * L4_PAGESIZE, &tag, u);
-    l4_factory_create_commit_u(l4re_env_get_cap("anon"), tag, u);
-    return account;
-}
-
-static void end_account(l4_cap_idx_t account)
-{
-    l4_utcb()->msg.mr[0] = L4RE_MA_RELEASE_OP;
-    l4_ipc_call(account, l4_utcb(), l4_msgtag(L4RE_PROTO_MEM_ALLOC, 1, 0, 0), L4_IPC_NEVER);
-    l4re_util_cap_free(account);
-}
-
-static l4re_ds_t new_ds(l4_cap_idx_t account)
-{
-    l4re_ds_t ds = l4re_util_cap_alloc();
-
-    return l4re_ma_alloc_align_srv(account, SIZE, ds, 0, 0) < 0 ? L4_INVALID_CAP : ds;
-}
-
-static volatile char *attach(l4re_ds_t ds, unsigned long size, l4re_rm_flags_t rights)
-{
-    void *at = NULL;
-
-    return l4re_rm_attach(&at, size, L4RE_RM_F_SEARCH_ADDR | rights, ds, 0, L4_SUPERPAGESHIFT) < 0
-               ? NULL : at;
+    return ds_stat(account, L4RE_STATS_GET_OP, L4RE_DS_STATS_DATASPACES);
 }
 
 /* Are the source's pages in it? */
@@ -110,15 +71,6 @@ static long others_are_served(void)
     l4re_util_cap_free_um(ds);
     return good;
 }
-
-/* Let others run until it is so. */
-#define EVENTUALLY(condition)                                                                      \
-    __extension__({                                                                                \
-        unsigned tries_ = 5000;                                                                    \
-        while (!(condition) && --tries_)                                                           \
-            l4_ipc_sleep_ms(1);                                                                    \
-        tries_ != 0;                                                                               \
-    })
 
 /* ---------------------------------------------------------------- threads */
 
@@ -235,7 +187,7 @@ static struct client *copy_start(unsigned n, l4_cap_idx_t account, l4re_ds_t ds)
 
 static void others_do_not_wait(void)
 {
-    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc), shot = l4re_util_cap_alloc();
+    l4re_ds_t ds = new_ds(l4re_env()->mem_alloc, SIZE, 0), shot = l4re_util_cap_alloc();
     l4_cap_idx_t account = new_account(ENOUGH);
     struct client *c, *d;
 
@@ -250,7 +202,7 @@ static void others_do_not_wait(void)
     tap_ok(c->result == 0 && is_copy(ds), "the copy is whole");
     tap_ok(d->result == 0 && is_copy(shot), "so is the snapshot");
     tap_eq(asked, 2 * PAGES, "each page was asked for once");
-    tap_eq((long)stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_SOURCE_MAPS), PAGES, "as anon says");
+    tap_eq((long)ds_stat(ds, L4RE_STATS_GET_OP, L4RE_DS_STATS_SOURCE_MAPS), PAGES, "as anon says");
     tap_eq((long)used(account), ENOUGH, "the snapshot is paid for by its account");
     thread_end(&c->thread);
     thread_end(&d->thread);
@@ -263,7 +215,7 @@ static void others_do_not_wait(void)
 static void a_copy_costs_what_it_holds(void)
 {
     l4_cap_idx_t poor = new_account(ENOUGH - 1);
-    l4re_ds_t shot = l4re_util_cap_alloc(), ds = new_ds(poor);
+    l4re_ds_t shot = l4re_util_cap_alloc(), ds = new_ds(poor, SIZE, 0);
 
     source_start(false);
     tap_eq(l4re_ma_snapshot_srv(poor, source, shot, 0), -L4_ENOMEM, "one page more than the quota");
@@ -297,8 +249,8 @@ enum victim { SOURCE, CLIENT, DATASPACE, ACCOUNT };
 static void somebody_dies(enum victim who, bool snapshot, const char *sentence)
 {
     l4_cap_idx_t account = new_account(ENOUGH), anon = l4re_env_get_cap("anon");
-    l4_umword_t before = stat(anon, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_DATASPACES);
-    l4re_ds_t ds = snapshot ? l4re_util_cap_alloc() : new_ds(account);
+    l4_umword_t before = ds_stat(anon, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_DATASPACES);
+    l4re_ds_t ds = snapshot ? l4re_util_cap_alloc() : new_ds(account, SIZE, 0);
     struct client *c;
     bool good;
 
@@ -327,7 +279,7 @@ static void somebody_dies(enum victim who, bool snapshot, const char *sentence)
     l4re_util_cap_free_um(ds);
     if (who != ACCOUNT)
         end_account(account);
-    tap_eq((long)(stat(anon, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_DATASPACES) - before), 0,
+    tap_eq((long)(ds_stat(anon, L4RE_STATS_TOTALS_OP, L4RE_DS_STATS_DATASPACES) - before), 0,
            "all dataspaces are gone");
     tap_eq(others_are_served(), FRESH, "anon serves the others");
 }
@@ -356,7 +308,7 @@ static long gate_call(l4_cap_idx_t gate)
 static void gates_of_copies(void)
 {
     l4_cap_idx_t account = new_account(ENOUGH), slot[3];
-    l4re_ds_t ds = new_ds(account);
+    l4re_ds_t ds = new_ds(account, SIZE, 0);
     bool busy = false;
 
     for (unsigned i = 0; i < 3; i++)
@@ -389,7 +341,7 @@ static void many_hang(void)
 {
     enum { HANGING = 8, EACH = 2 };
     l4_cap_idx_t accounts[HANGING / EACH], file = l4re_util_cap_alloc();
-    l4re_ds_t shots[HANGING], ds = new_ds(l4re_env()->mem_alloc);
+    l4re_ds_t shots[HANGING], ds = new_ds(l4re_env()->mem_alloc, SIZE, 0);
     unsigned done = 0;
 
     source_start(true);
@@ -422,7 +374,7 @@ static void many_hang(void)
 static void through_another_manager(void)
 {
     l4_cap_idx_t map = l4re_util_cap_alloc();
-    l4re_ds_t front = l4re_util_cap_alloc(), back = new_ds(l4re_env()->mem_alloc);
+    l4re_ds_t front = l4re_util_cap_alloc(), back = new_ds(l4re_env()->mem_alloc, SIZE, 0);
     l4re_ds_t shot = l4re_util_cap_alloc();
     volatile char *at = attach(back, SIZE, L4RE_RM_F_RW);
     void *start = NULL;

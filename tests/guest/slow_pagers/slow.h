@@ -32,15 +32,6 @@ struct thread {
 #define FRESH_PLACE 0x600000000UL
 #define EMPTY_PLACE 0x700000000UL
 
-/* Let others run until it is so. */
-#define EVENTUALLY(condition)                                                                      \
-    __extension__({                                                                                \
-        unsigned tries_ = 5000;                                                                   \
-        while (!(condition) && --tries_)                                                           \
-            l4_ipc_sleep_ms(1);                                                                    \
-        tries_ != 0;                                                                               \
-    })
-
 /* A thread of this task with one of the stacks, or with another one that ends at `sp`. */
 bool thread_start(struct thread *t, unsigned n, void (*pc)(void), l4_addr_t sp,
                   unsigned priority, l4_cap_idx_t handler);
