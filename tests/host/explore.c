@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
+#include <sys/time.h>
 
 #pragma clang attribute push(__attribute__((no_sanitize("address"))), apply_to = function)
 
@@ -234,7 +234,14 @@ void explore_report(void)
     fflush(stdout);
 }
 
-/* An operation does not come to an end: a state takes milliseconds. */
+/* Processor time of the next state, 0: no limit. A state takes milliseconds; on a busy host its
+ * process may stand still for half a minute. */
+static void patience(time_t seconds)
+{
+    setitimer(ITIMER_PROF, &(struct itimerval){.it_value.tv_sec = seconds}, NULL);
+}
+
+/* An operation does not come to an end. */
 static void too_long(int signal)
 {
     (void)signal;
@@ -270,7 +277,7 @@ struct explored explore(const struct explore *x)
     uint16_t path[256];
 
     universe = x;
-    signal(SIGALRM, too_long);
+    signal(SIGPROF, too_long);
     result = (struct explored){0};
     states = reserve(STATES_MAX * sizeof(*states));
     keys = reserve(STATES_MAX * x->key_size);
@@ -284,7 +291,7 @@ struct explored explore(const struct explore *x)
     for (here = 0; here < result.states; here++) {
         unsigned n = path_to(here, path);
 
-        alarm(PATIENCE_S);
+        patience(PATIENCE_S);
         for (unsigned i = 0; i < n; i++)
             x->run(path[i], 0);
         try_all(x);
@@ -294,7 +301,7 @@ struct explored explore(const struct explore *x)
         if (here % CHECK_MEMORY == 0)
             EXPECT(hash(x->memory, x->memory_size) == memory);
     }
-    alarm(0);
+    patience(0);
     munmap(states, STATES_MAX * sizeof(*states));
     munmap(keys, STATES_MAX * x->key_size);
     free(table);
