@@ -177,8 +177,8 @@ def test_a_word_of_the_command_line_is_whole(script):
 
 
 def test_interactive_stays_up_when_the_main_program_has_ended():
-    result = boot(cmdline="interactive", timeout=15)
-    assert result.kind == "timeout", result.log
+    result = boot(cmdline="interactive", limit=8)
+    assert result.kind == "limit", result.log
     assert "sort ended with status 0" in result.log
     assert "staying up (option interactive)" in result.log
     assert "shutdown" not in result.log
