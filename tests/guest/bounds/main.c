@@ -3,12 +3,13 @@
  */
 #include "bounds.h"
 
-l4_addr_t memory;
+l4_addr_t memory, memory2;
 
 int main(void)
 {
-    static const struct test *const sets[] = {chains_tests, latency_tests};
+    static const struct test *const sets[] = {near_tests, chains_tests, latency_tests};
 
     memory = memory_new(21);
+    memory2 = memory_new(21);
     return tests_run(sets, sizeof(sets) / sizeof(sets[0]));
 }
