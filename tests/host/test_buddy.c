@@ -322,6 +322,9 @@ TEST(a_run_of_any_length_is_found_where_it_is_to_be_exactly_if_there_is_one)
     start(0, 8);
     CHECK(buddy_add(&buddy, 0, 3) == 0);
     CHECK(buddy_alloc_run(&buddy, 3, 0, 0, 8) == 0 && buddy_free_frames(&buddy) == 0);
+    CHECK(buddy_add(&buddy, 0, 4) == 0 && buddy_add(&buddy, 6, 2) == 0); /* the block that holds */
+    CHECK(buddy_alloc_run(&buddy, 3, 0, 0, 8) == 0 && buddy_free(&buddy, 3, 0) == -L4_EINVAL);
+    CHECK(buddy_free_frames(&buddy) == 3);
     CHECK(buddy_alloc_run(&buddy, 0, 0, 0, 8) == -L4_EINVAL);
     CHECK(buddy_alloc_run(&buddy, 1, 52, 0, 8) == -L4_EINVAL);
     CHECK(buddy_alloc_run(&buddy, 1, 51, 0, 8) == -L4_ENOMEM);
@@ -339,6 +342,8 @@ TEST(a_run_may_be_longer_and_better_aligned_than_the_largest_block)
     CHECK(buddy_alloc_run(&buddy, 1, BUDDY_ORDERS, 0, ~0UL) == 2UL * BLOCK);
     CHECK(buddy_alloc_run(&buddy, 1, BUDDY_ORDERS + 2, 0, ~0UL) == -L4_ENOMEM);
     CHECK(buddy_free(&buddy, 2UL * BLOCK, 0) == 0);
+    /* From the first frame it would fit below hi; from the next block it ends before it begins. */
+    CHECK(buddy_alloc_run(&buddy, ~0UL - BLOCK, 0, 0, ~0UL) == -L4_ENOMEM);
     CHECK(buddy_alloc_run(&buddy, 3UL * BLOCK + 1, 0, 0, ~0UL) == BLOCK);
     CHECK(buddy_free_frames(&buddy) == BLOCK - 1 && buddy_ok(&buddy));
     stop();

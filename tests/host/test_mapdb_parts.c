@@ -275,6 +275,57 @@ TEST(what_cannot_be_forgotten_of_a_part_alone_is_told_again)
     finish();
 }
 
+/* A table for smaller pages of a part comes to stand where something is remembered for it. */
+TEST(what_is_known_of_a_part_stays_known_when_smaller_pages_are_mapped_from_it)
+{
+    start(3);
+    map(root, 2, 512);
+    root->parts |= MAPPING_DIRTY;
+    CHECK(knows(2, 512, true) == MAPPING_DIRTY && knows(2, 512, false) == 0);
+    map(root, 1, 1030);
+    CHECK(knows(2, 1024, false) == MAPPING_DIRTY && knows(1, 1030, false) == MAPPING_DIRTY);
+    CHECK(knows(2, 512, false) == 0);
+    finish();
+}
+
+TEST(what_is_forgotten_of_all_parts_is_not_taken_from_the_page_behind_their_table)
+{
+    enum { PAGES = 8 };
+    unsigned char *page[PAGES];
+
+    start(2);
+    for (int i = 0; i < PAGES; i++)
+        CHECK((page[i] = kmem_page(&quota, KPAGE_TABLE)) != NULL);
+    for (int i = 0; i < PAGES; i += 2) /* whatever page becomes the table, one of these is next */
+        kmem_page_free(&quota, page[i]);
+    for (int i = 1; i < PAGES; i += 2)
+        memset(page[i], 0xff, KPAGE_SIZE);
+    map(root, 1, 7);
+    root->parts |= MAPPING_DIRTY;
+    CHECK((uintptr_t)parts_of(root) + KPAGE_SIZE == (uintptr_t)page[1]);
+    CHECK(knows(1, 3, true) == MAPPING_DIRTY && knows(2, 0, true) == MAPPING_DIRTY);
+    for (int i = 1; i < PAGES; i += 2) {
+        for (unsigned k = 0; k < KPAGE_SIZE; k++)
+            CHECK(page[i][k] == 0xff);
+        kmem_page_free(&quota, page[i]);
+    }
+    finish();
+}
+
+TEST(a_grant_to_somebody_who_pays_from_the_same_quota_costs_nothing)
+{
+    struct mapping *m;
+
+    start(2);
+    m = map(root, 2, 0);
+    map(m, 1, 0);
+    quota.limit = quota.used;
+    CHECK(mapdb_move(m, 0x1000, &quota, &quota) && m->entry == 0x1000);
+    CHECK(quota.used == quota.limit && quota.used == 3 * sizeof(*m) + KPAGE_SIZE);
+    quota.limit = 1UL << 20;
+    finish();
+}
+
 /* ---- mapdb_ok(): each mistake is one that it sees ---- */
 
 /* A word is another one. */
@@ -354,6 +405,9 @@ TEST(a_table_below_parts_of_the_smallest_size_is_not_ok)
     X(a_walk_confined_to_a_part_visits_what_covers_it_or_lies_in_it)                               \
     X(what_is_forgotten_of_one_part_is_still_known_of_the_others)                                  \
     X(what_cannot_be_forgotten_of_a_part_alone_is_told_again)                                      \
+    X(what_is_known_of_a_part_stays_known_when_smaller_pages_are_mapped_from_it)                   \
+    X(what_is_forgotten_of_all_parts_is_not_taken_from_the_page_behind_their_table)                \
+    X(a_grant_to_somebody_who_pays_from_the_same_quota_costs_nothing)                              \
     X(a_list_with_a_wrong_word_is_not_ok)                                                          \
     X(a_table_of_parts_with_a_wrong_word_is_not_ok)                                                \
     X(a_table_below_parts_of_the_smallest_size_is_not_ok)
