@@ -5,7 +5,7 @@ kernel-on-host := machine.c host.c ../../libl4/common/buddy.c ../../libl4/common
     $(addprefix ../../kernel/,check.c $(filter-out main.c kip.c klog.c check.c nocheck.c boot/% \
     x86/% ../%,$(kernel-y) $(kernel-small-y)))
 kernel-tests := test_ipc test_items test_sends test_calls test_factory test_caps test_map \
-    test_map_edges
+    test_map_edges test_map_paths
 host-y += $(kernel-tests) test_split
 # syscall() is also a function of the C library; registers that fxrstor loads are not the test's.
 kernel-on-host-cflags := -Dsyscall=kernel_syscall -mgeneral-regs-only

@@ -33,14 +33,18 @@ static void watch_store(uint64_t *e, uint64_t old, uint64_t value)
     stale_page[stale++].shift = ptab_shift(ptab_level(e));
 }
 
-/* NULL: one page of what is loaded; address 0: all of it. */
+/* NULL: one page of what is loaded, which must have lost it (nobody else's entry is flushed at its
+ * cost); address 0: all of it. */
 static void watch_flush(struct space *s, uint64_t va)
 {
+    unsigned before = stale;
+
     if (s && s->root_phys != cpu0.root_loaded)
         return;
     for (unsigned i = stale; i-- > 0;)
         if (!va || stale_page[i].va >> stale_page[i].shift == va >> stale_page[i].shift)
             stale_page[i] = stale_page[--stale];
+    CHECK(s || !va || stale < before);
 }
 
 static void start(void)
