@@ -121,6 +121,24 @@ TEST(the_children_of_each_part_are_found_and_no_others)
     finish();
 }
 
+/* The descriptor says what is worth looking at, and no more than that. */
+TEST(a_table_begins_with_nothing_in_use_and_nothing_remembered)
+{
+    const struct kpage *d;
+
+    start(2);
+    map(root, 1, 7);
+    d = kmem_desc(parts_of(root));
+    CHECK(d->live == 1 && d->hint == 7 && d->base == 0 && d->pages == 1);
+    CHECK(mapdb_inherited(root, 1, 3, true) == 0 && d->base == 0);
+    root->parts |= MAPPING_DIRTY;
+    CHECK(mapdb_inherited(root, 1, 3, true) == MAPPING_DIRTY && d->base == 1);
+    CHECK(mapdb_inherited(root, 2, 0, true) == MAPPING_DIRTY && d->base == 0);
+    map(root, 1, 5);
+    CHECK(d->live == 2 && d->hint == 5);
+    finish();
+}
+
 /* ---- walks while the tree changes ---- */
 
 static unsigned walks(void)
@@ -400,6 +418,7 @@ TEST(a_table_below_parts_of_the_smallest_size_is_not_ok)
     X(a_child_for_which_there_is_no_memory_leaves_no_table)                                        \
     X(tables_of_parts_go_with_their_last_children)                                                 \
     X(the_children_of_each_part_are_found_and_no_others)                                           \
+    X(a_table_begins_with_nothing_in_use_and_nothing_remembered)                                   \
     X(a_walk_whose_place_is_taken_away_moves_on)                                                   \
     X(walks_end_when_their_root_goes_and_climbs_when_their_beginning_goes)                         \
     X(a_walk_confined_to_a_part_visits_what_covers_it_or_lies_in_it)                               \
