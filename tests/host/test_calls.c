@@ -164,6 +164,50 @@ TEST(a_long_unmap_whose_task_goes_out_of_reach_holds_no_walk)
     stop();
 }
 
+/* The same unmap, but what it began at stands in another slot by then. */
+static void interrupt_and_grant(void)
+{
+    struct map_request r;
+
+    interrupt();
+    if (!slot_of(other, 1024))
+        return;
+    host_window = NULL;
+    map_request_init(&r, other, self, 1024UL << L4_CAP_SHIFT | L4_MAP_ITEM_GRANT,
+                     caps(1024, 0, 15), 0, L4_WHOLE_ADDRESS_SPACE);
+    CHECK(map_run(&r) == 0 && !slot_of(other, 1024) && slot_of(self, 1024));
+    host_window = interrupt_and_grant;
+}
+
+/* With a receive phase behind it the rest may be left to whoever sends next. */
+TEST(a_long_unmap_whose_capability_is_granted_away_ends_all_the_same)
+{
+    for (unsigned way = 0; way < 4; way++) {
+        unsigned op = way & 2 ? L4_SYSF_SEND_AND_WAIT : L4_SYSF_CALL;
+
+        start();
+        user->flags |= way & 1 ? THREAD_SLOW : 0;
+        machine_pass(self, SLOT_GATE, other, 1024, 15);
+        for (uint64_t i = 0; i < 64; i++)
+            machine_pass(other, 1024, self, 2048 + i, 15);
+        looks = 0;
+        host_window = interrupt_and_grant;
+        mr[0] = L4_TASK_UNMAP_OP;
+        mr[1] = L4_FP_OTHER_SPACES;
+        mr[2] = caps(1024, 0, 15);
+        CHECK(user_call(user, 0, SLOT_OTHER << L4_CAP_SHIFT | op, msgtag(L4_PROTO_TASK, 3, 0, 0),
+                        way & 2 ? L4_TIMEOUT_ZERO : 0) == user);
+        CHECK(user->state == THREAD_READY && user->progress == 0 && looks > 0);
+        CHECK(user_call(user, 0, SLOT_WEAK << L4_CAP_SHIFT | L4_SYSF_SEND,
+                        msgtag(L4_PROTO_TASK, 3, 0, 0), 0) == user);
+        CHECK(!mapdb_walks && slot_of(self, 1024));
+        for (uint64_t i = 0; i < 64; i++)
+            CHECK(!slot_of(self, 2048 + i));
+        stop();
+        leaks();
+    }
+}
+
 /* A grant with fewer rights takes them from 200 children too, interrupted at each look. */
 TEST(a_grant_that_is_interrupted_takes_the_rights_of_all_children)
 {
@@ -353,17 +397,19 @@ TEST(kernel_user_memory_that_does_not_suffice_is_all_given_back)
     stop();
 }
 
-/* Clearing is interrupted after each page; as many are cleared as the area and its tables need. */
+/* Clearing is interrupted after each page, and begun again; as many are cleared as the area and its
+ * tables need. */
 TEST(kernel_user_memory_is_cleared_page_by_page)
 {
     start();
     for (unsigned order = 12; order <= LIMIT_KU_MEM_ORDER; order += 2) {
-        uint64_t pages = 1UL << (order - 12);
+        uint64_t pages = 1UL << (order - 12), calls = self->invocations;
 
         looks = 0;
         host_window = interrupt;
         CHECK(add_memory(fpage_mem(KU_AREA << (order - 12), order, 6).raw) == 0);
         CHECK(looks >= pages && looks <= pages + 4 + 1);
+        CHECK(self->invocations == calls + looks + 1);
     }
     host_window = interrupt;
     looks = 0;
@@ -411,6 +457,18 @@ TEST(a_page_of_slots_lives_as_long_as_something_is_in_it)
         CHECK(self->cap_page_count == (i < 1 ? 3 : N - 1 - i) && check_all() == 0);
     }
     CHECK(!self->cap_pages && root_factory.quota.used == used);
+    for (uint64_t i = 0; i < 2; i++)
+        machine_pass(self, SLOT_GATE, self, LAST - i, 15);
+    for (uint64_t i = 0; i < 2; i++) { /* granted to the first page, one after the other */
+        CHECK(self->cap_page_count == 1);
+        mr[1] = (40 + i) << L4_CAP_SHIFT;
+        CHECK(map(SLOT_SELF, caps(LAST - i, 0, 15), mr[1] | L4_MAP_ITEM_GRANT) == 0);
+        CHECK(slot_of(self, 40 + i) && !slot_of(self, LAST - i));
+    }
+    CHECK(!self->cap_pages && check_all() == 0);
+    delete(40);
+    delete(41);
+    CHECK(root_factory.quota.used == used);
     CHECK(!cap_slot_make(self, L4_CAP_SLOTS) && root_factory.quota.used == used);
     stop();
 }
@@ -445,6 +503,29 @@ TEST(a_task_that_dies_leaves_no_capability_behind)
         }
 }
 
+/* A page taken out of a mapping of 1 GiB: what is left of it stands in tables of all sizes. */
+TEST(a_task_that_dies_leaves_no_piece_of_a_mapping_behind)
+{
+    enum { GIB = 30 };
+    const uint64_t at = 4UL << GIB;
+
+    for (unsigned interrupted = 0; interrupted < 2; interrupted++) {
+        start();
+        CHECK(map_roots(self, at, at + (1UL << GIB), L4_FPAGE_RWX, true) == 0);
+        CHECK(map(SLOT_OTHER, fpage_mem(at, GIB, 7).raw, at) == 0);
+        mr[0] = L4_TASK_UNMAP_OP;
+        mr[1] = L4_FP_ALL_SPACES;
+        mr[2] = fpage_mem(at + 0x205000, 12, 7).raw;
+        CHECK(call_task(SLOT_OTHER, 3, 0) == 0 && check_all() == 0);
+        host_window = interrupted ? interrupt : NULL;
+        looks = 0;
+        delete(SLOT_OTHER);
+        CHECK(factory->quota.used == sizeof(struct gate));
+        stop();
+        leaks();
+    }
+}
+
 #define TESTS(X)                                                                                  \
     X(calls_of_a_task_say_what_is_wrong_with_them)                                                \
     X(without_the_right_to_a_task_one_may_only_ask_it)                                            \
@@ -452,6 +533,7 @@ TEST(a_task_that_dies_leaves_no_capability_behind)
     X(a_long_map_and_a_long_unmap_go_on_where_they_were)                                          \
     X(a_long_call_whose_task_goes_out_of_reach_leaves_nothing_for_the_next)                       \
     X(a_long_unmap_whose_task_goes_out_of_reach_holds_no_walk)                                    \
+    X(a_long_unmap_whose_capability_is_granted_away_ends_all_the_same)                            \
     X(a_grant_that_is_interrupted_takes_the_rights_of_all_children)                               \
     X(flexpages_that_are_unmapped_come_back_with_what_was_known_of_them)                          \
     X(long_flexpages_of_one_unmap_are_told_apart)                                                 \
@@ -461,6 +543,7 @@ TEST(a_task_that_dies_leaves_no_capability_behind)
     X(kernel_user_memory_is_cleared_page_by_page)                                                 \
     X(an_address_in_kernel_user_memory_is_known_up_to_the_end_of_its_page)                        \
     X(a_page_of_slots_lives_as_long_as_something_is_in_it)                                        \
-    X(a_task_that_dies_leaves_no_capability_behind)
+    X(a_task_that_dies_leaves_no_capability_behind)                                               \
+    X(a_task_that_dies_leaves_no_piece_of_a_mapping_behind)
 
 TEST_MAIN(leaks, TESTS)

@@ -609,7 +609,7 @@ static void expect_all(enum way way)
     CHECK(a->state == (way == CALL ? THREAD_RECV_REPLY : THREAD_READY) && !a->xfer_active);
 }
 
-static void long_pass(enum way way)
+static void long_pass(enum way way, void (*window)(void))
 {
     start(way == CALL ? 0 : THREAD_SLOW);
     for (uint64_t i = 0; i < 2 * CAPS; i++)
@@ -617,7 +617,7 @@ static void long_pass(enum way way)
     sleep_on(a2);
     long_message();
     looks = 0;
-    host_window = interrupt;
+    host_window = window;
     pass(way, 1, 2);
     host_window = NULL;
 }
@@ -628,7 +628,7 @@ static bool disturb(enum deed deed, enum way way)
     struct thread *act, *other;
     unsigned n;
 
-    long_pass(way);
+    long_pass(way, interrupt);
     act = way == LATE ? b : a;
     other = way == LATE ? a : b;
     n = arrived();
@@ -669,7 +669,26 @@ TEST(who_is_disturbed_in_a_long_item_learns_of_it_and_so_does_the_other)
         }
 }
 
+static void interrupt_always(void)
+{
+    CHECK(++looks < 100);
+    cpu0.resched = true;
+}
+
+/* Nobody disturbs them, but the kernel is to give way at each look. */
+TEST(an_item_that_is_interrupted_again_and_again_gets_on)
+{
+    for (unsigned way = 0; way < WAYS; way++) {
+        long_pass((enum way)way, interrupt_always);
+        CHECK(looks >= 14 && looks < 30);
+        expect_all((enum way)way);
+        stop();
+        leaks();
+    }
+}
+
 #define TESTS(X)                                                                                  \
+    X(an_item_that_is_interrupted_again_and_again_gets_on)                                        \
     X(who_is_disturbed_in_a_long_item_learns_of_it_and_so_does_the_other)                         \
     X(items_arrive_where_the_windows_say)
 

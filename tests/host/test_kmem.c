@@ -3,6 +3,8 @@
  */
 #include "kmem.h"
 
+#include <common/buddy.h>
+
 #include "test.h"
 
 static struct quota quota;
@@ -181,18 +183,27 @@ TEST(the_empty_page_goes_wherever_it_stands_in_the_list)
 TEST(so_many_allocations_fail_as_was_said)
 {
     start(1UL << 20);
-    for (uint64_t n = 1; n < 5; n++)
-        for (uint64_t count = 1; count < 4; count++) {
-            kmem_fail_some(n, count);
-            for (uint64_t i = 1; i < n + count + 20; i++) {
-                void *p = kmem_page(&quota, KPAGE_PLAIN);
+    slab_init(&slab, "test", 24);
+    for (unsigned kind = 0; kind < 4; kind++) /* a page, a clean one, two pages, an object */
+        for (uint64_t n = 1; n < 5; n++)
+            for (uint64_t count = 1; count < 4; count++) {
+                kmem_fail_some(n, count);
+                for (uint64_t i = 1; i < n + count + 20; i++) {
+                    void *p;
 
-                CHECK(!p == (i >= n && i < n + count));
-                if (p)
-                    kmem_page_free(&quota, p);
+                    if (kind == 1)
+                        (void)kmem_clean_one(1);
+                    p = kind == 3   ? slab_alloc(&slab, &quota)
+                        : kind == 2 ? kmem_pages(&quota, 1, KPAGE_PLAIN)
+                                    : kmem_page(&quota, KPAGE_PLAIN);
+                    CHECK(!p == (i >= n && i < n + count));
+                    if (p && kind == 3)
+                        slab_free(&slab, &quota, p);
+                    else if (p)
+                        kmem_pages_free(&quota, p, kind == 2);
+                }
+                CHECK(kmem_fail_every == 0);
             }
-            CHECK(kmem_fail_every == 0);
-        }
 }
 
 /* Cleared in advance, and only as many as are asked for. */
@@ -348,25 +359,52 @@ TEST(random_objects_and_pages_never_overlap)
         CHECK(slabs[i].pages == slabs[i].keep);
 }
 
+/* Objects, clean pages and others, four pages at once, in turn. */
 TEST(the_nth_allocation_fails_and_only_that)
 {
     start(1UL << 20);
     slab_init(&slab, "test", 24);
     for (unsigned n = 1; n < 10; n++) {
         kmem_fail_nth(n);
-        for (unsigned i = 1; i <= 30; i++) {
+        for (unsigned i = 1; i <= 60; i++) {
             uint64_t used = quota.used;
-            void *p = i % 2 ? slab_alloc(&slab, &quota) : kmem_page(&quota, KPAGE_PLAIN);
+            void *p;
 
+            if (i % 4 == 1)
+                (void)kmem_clean_one(1);
+            p = i % 4 == 3   ? kmem_pages(&quota, 2, KPAGE_PLAIN)
+                : i % 4 == 2 ? slab_alloc(&slab, &quota)
+                             : kmem_page(&quota, KPAGE_PLAIN);
             CHECK(!p == (i % n == 0));
             if (!p)
                 CHECK(quota.used == used);
-            else if (i % 2)
+            else if (i % 4 == 3)
+                kmem_pages_free(&quota, p, 2);
+            else if (i % 4 == 2)
                 slab_free(&slab, &quota, p);
             else
                 kmem_page_free(&quota, p);
         }
     }
+}
+
+/* Behind what describes them all frames are there to be had: of small pools, and of those whose
+ * descriptors fill their last frame to the end. */
+TEST(a_pool_keeps_no_frame_that_it_does_not_need)
+{
+    unsigned full = 0;
+
+    for (uint64_t frames = 16; frames < 4096; frames++) {
+        uint64_t bytes = buddy_meta_size(frames) + frames * sizeof(struct kpage);
+        uint64_t own = bytes / KPAGE_SIZE + (bytes % KPAGE_SIZE != 0);
+
+        if (frames > 200 && bytes % KPAGE_SIZE)
+            continue;
+        full += bytes % KPAGE_SIZE == 0;
+        start(frames << 12);
+        CHECK(free_at_start == (frames - own) << 12);
+    }
+    CHECK(full > 0);
 }
 
 static uint64_t low_now(void)
@@ -423,6 +461,7 @@ TEST(the_low_water_mark_stays_and_sinks_with_each_kind_of_allocation)
     X(one_object_again_and_again_costs_no_page)                                                   \
     X(random_objects_and_pages_never_overlap)                                                     \
     X(the_nth_allocation_fails_and_only_that)                                                     \
+    X(a_pool_keeps_no_frame_that_it_does_not_need)                                                \
     X(the_low_water_mark_stays_and_sinks_with_each_kind_of_allocation)
 
 TEST_MAIN(leaks, TESTS)
