@@ -332,6 +332,11 @@ TEST(a_task_tells_which_capabilities_are_there_and_which_are_equal)
     CHECK(info(3, gate, less) == 0 && info(3, gate, empty) == 0 && info(3, empty, gate) == 0);
     CHECK(info(3, empty, empty) == 1 && info(3, empty, 33UL << L4_CAP_SHIFT) == 0);
     CHECK(info(3, 5000UL << 12, gate) == 0 && info(3, gate, ~0xfffUL) == 0);
+    for (uint64_t n = L4_CAP_SLOTS; n <= 4UL * L4_CAP_SLOTS; n *= 2) {
+        uint64_t behind = far + (n << L4_CAP_SHIFT);
+
+        CHECK(info(2, behind, 0) == 0 && info(3, gate, behind) == 0 && info(3, behind, far) == 0);
+    }
     cap_object(slot_of(self, SLOT_GATE))->dying = true; /* as long as the reaper has not come */
     CHECK(info(2, gate, 0) == 0);
     cap_object(slot_of(self, SLOT_GATE))->dying = false;

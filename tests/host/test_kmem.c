@@ -397,12 +397,17 @@ TEST(a_pool_keeps_no_frame_that_it_does_not_need)
     for (uint64_t frames = 16; frames < 4096; frames++) {
         uint64_t bytes = buddy_meta_size(frames) + frames * sizeof(struct kpage);
         uint64_t own = bytes / KPAGE_SIZE + (bytes % KPAGE_SIZE != 0);
+        void *page = NULL;
 
         if (frames > 200 && bytes % KPAGE_SIZE)
             continue;
         full += bytes % KPAGE_SIZE == 0;
         start(frames << 12);
         CHECK(free_at_start == (frames - own) << 12);
+        for (uint64_t i = 0; i <= frames; i++) {
+            page = kmem_next_page(page);
+            CHECK(page == (i < frames ? host_pool + (i << 12) : NULL));
+        }
     }
     CHECK(full > 0);
 }
