@@ -6,6 +6,7 @@
 #include "slow.h"
 
 #include <l4/re/c/util/kumem_alloc.h>
+#include <l4/sys/rcv_endpoint.h>
 #include <l4/sys/task.h>
 #include <l4/util/thread.h>
 
@@ -79,6 +80,14 @@ static void pager_start(enum manner how)
     thread_start(&pager, PAGER, pager_main, stack_of(PAGER), 110, l4re_env()->rm);
     l4_factory_create_gate(l4re_env()->factory, pager_gate, pager.cap, 0);
     l4re_rm_attach(&at, 4 * L4_PAGESIZE, L4RE_RM_F_RW, pager_gate, 0, 0);
+}
+
+/* Another one takes the gate. */
+static void pager_again(enum manner how)
+{
+    manner = how;
+    thread_start(&pager, PAGER, pager_main, stack_of(PAGER), 110, l4re_env()->rm);
+    l4_rcv_ep_bind_thread(pager_gate, pager.cap, 0);
 }
 
 static void pager_end(void)
@@ -185,8 +194,7 @@ static void answered_too_late(void)
     l4re_util_cap_free_um(ds);
 }
 
-/* The pager goes away in one way or another while a thread waits for it. */
-static void pager_goes(bool gate)
+static void dataspace_goes(void)
 {
     unsigned before = refused;
 
@@ -194,11 +202,56 @@ static void pager_goes(bool gate)
     touch_start(0, SLOW_PLACE, false);
     EVENTUALLY(asked == 1);
     l4_task_delete_obj(L4_BASE_TASK_CAP, pager.cap);
-    if (gate)
-        l4_task_delete_obj(L4_BASE_TASK_CAP, pager_gate);
+    l4_task_delete_obj(L4_BASE_TASK_CAP, pager_gate);
     check(EVENTUALLY(touched[0]) && refused == before + 1,
-           gate ? "a dataspace that is destroyed gives a clean fault" : "so does a dead pager");
+          "a dataspace that is destroyed gives a clean fault");
     check_eq(touch_fresh(4), 4, "and nobody else notices");
+    touch_done(0);
+    pager_end();
+}
+
+/* A pager dies while a thread waits for it, its gate stays; who takes it next has five seconds. */
+static void next_life(bool comes)
+{
+    unsigned before = refused;
+
+    pager_start(SILENT);
+    touch_start(0, SLOW_PLACE, false);
+    EVENTUALLY(asked == 1);
+    thread_end(&pager);
+    l4_ipc_sleep_ms(comes ? 4800 : 4900);
+    check(!touched[0] && refused == before, "who waits for a dead pager waits for its next life");
+    if (comes) {
+        pager_again(HONEST);
+        check(EVENTUALLY(touched[0]) && refused == before, "which answers");
+    } else {
+        l4_ipc_sleep_ms(200);
+        check(touched[0] && refused == before + 1, "for five seconds, then there is a clean fault");
+        pager_again(HONEST);
+    }
+    check_eq(touch_fresh(4), 4, "nobody else notices");
+    touch_done(0);
+    pager_end();
+}
+
+/* Each life takes the request and dies of it. */
+static void too_many_lives(void)
+{
+    enum { LIVES = 64, MORE = 10 };
+    unsigned before = refused;
+
+    pager_start(SILENT);
+    touch_start(0, SLOW_PLACE, false);
+    for (unsigned i = 1; i <= LIVES + MORE && EVENTUALLY(asked == i || touched[0]); i++) {
+        if (touched[0])
+            break;
+        thread_end(&pager);
+        pager_again(SILENT);
+    }
+    check_eq(asked, 1 + LIVES, "a fault is asked of a pager and of 64 further lives");
+    check(touched[0] && refused == before + 1, "then it is a clean fault");
+    check_eq((long)rm_stat(L4RE_RM_STATS_BUSY), 0, "and nobody waits any more");
+    manner = HONEST;
     touch_done(0);
     pager_end();
 }
@@ -258,8 +311,10 @@ void test_pagers(void)
     killed_while_waiting();
     detached_while_waiting();
     answered_too_late();
-    pager_goes(true);
-    pager_goes(false);
+    dataspace_goes();
+    next_life(true);
+    next_life(false);
+    too_many_lives();
     wrong_answers();
     too_much();
 }
