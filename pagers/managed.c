@@ -434,10 +434,11 @@ static long detach(struct map *m, l4_utcb_t *utcb, l4_msgtag_t tag, l4_msgtag_t 
 
 static long set_handler(struct map *m, l4_utcb_t *utcb, l4_msgtag_t tag)
 {
-    l4_umword_t item = utcb->msg.mr[l4_msgtag_words(tag)];
+    bool none = !l4_msgtag_items(tag);
+    l4_umword_t item = none ? L4_ITEM_RET_NOTHING : utcb->msg.mr[l4_msgtag_words(tag)];
 
-    handler_drop(m);
-    if (!l4_msgtag_items(tag))
+    handler_drop(m); /* it makes calls, which need the UTCB */
+    if (none)
         return 0;
     return (item & L4_ITEM_RET_MASK) == L4_ITEM_RET_MAPPED ? cap_keep(&m->handler) : -L4_EINVAL;
 }

@@ -312,6 +312,8 @@ static void page_by_page(void)
     thread = start_handler();
     tap_eq(l4re_rm_set_fault_handler_srv(served.control, told), 0,
            "a thread of the same task handles faults");
+    tap_eq(l4re_rm_set_fault_handler_srv(served.control, served.control), -L4_EINVAL,
+           "a gate of the manager's own does not");
     tap_eq(l4re_rm_set_fault_handler_srv(served.control, told), 0, "or another one instead");
     put(&outer, 0x40000, SIZE, L4RE_RM_F_RW, served.ds, 0);
     at = attach(outer.ds, 1 << 20, L4RE_RM_F_RW);
