@@ -485,11 +485,13 @@ define newline
 
 endef
 compile_commands.json: $(O)/compile_commands.json
+# By way of a file of its own: tests let two makes run at once.
+json-draft = $@.$(shell echo $$PPID)
 $(O)/compile_commands.json: FORCE
-	$(shell mkdir -p $(@D))$(file >$@,[$(foreach u,$(units),\
+	$(shell mkdir -p $(@D))$(file >$(json-draft),[$(foreach u,$(units),\
 	    $(call json-unit,$(subst |, ,$(u)))$(comma)$(newline)){}])
-	@$(PYTHON) -c 'import json; p = "$@"; e = [x for x in json.load(open(p)) if x]; \
-json.dump(e, open(p, "w"), indent=1)'
+	@$(PYTHON) -c 'import json, os; p = "$(json-draft)"; \
+e = [x for x in json.load(open(p)) if x]; json.dump(e, open(p, "w"), indent=1); os.replace(p, "$@")'
 images: $(O)/compile_commands.json
 
 # A program's folder may move or go while its .d file remembers the old place: then it is compiled
