@@ -64,6 +64,11 @@ TEST(arguments_are_found_behind_one_another)
         CHECK(make(L4_PROTO_NONE, cases[i].n, 0) == 0 && answered() == 0);
         CHECK(gate_of(cap_object(slot_of(self, NEW)))->label == cases[i].label);
     }
+    mr[1] = 8 << 16 | L4_VARG_TYPE_UMWORD; /* behind the end of the message */
+    mr[2] = 0x660;
+    CHECK(make(L4_PROTO_NONE, 1, 0) == 0);
+    CHECK(gate_of(cap_object(slot_of(self, NEW)))->label == 0);
+    CHECK(make(L4_PROTO_FACTORY, 1, 0) == -L4_EINVAL);
     memcpy(mr, cases[6].words, sizeof(cases[6].words)); /* four are read */
     mr[7] = 9 << 16;
     CHECK(make(L4_PROTO_NONE, 8, 0) == 0);
