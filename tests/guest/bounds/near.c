@@ -92,7 +92,8 @@ static l4_uint64_t cost(call *before, call *measured, bool far)
     return least;
 }
 
-static void compare(const char *what, call *before, call *measured)
+/* Far costs [least, most] per cent of near: a search is saved, and is no more than a search. */
+static void compare(const char *what, call *before, call *measured, unsigned least, unsigned most)
 {
     l4_uint64_t near, far;
 
@@ -100,15 +101,15 @@ static void compare(const char *what, call *before, call *measured)
     near = cost(before, measured, false);
     far = cost(before, measured, true);
     printf("# %s: near %lu, far %lu\n", what, near / CALLS, far / CALLS);
-    expect(near < far);
+    expect(100 * far >= least * near && 100 * far <= most * near);
     unmap(BASE, SMALL, 22, L4_FP_ALL_SPACES);
 }
 
 static void near_maps(void)
 {
-    compare("to a table", NULL, to_tables);
-    compare("from a table", NULL, from_tables);
-    compare("from a superpage", NULL, from_superpages);
+    compare("to a table", NULL, to_tables, 105, 118);
+    compare("from a table", NULL, from_tables, 105, 118);
+    compare("from a superpage", NULL, from_superpages, 105, 118);
 }
 
 static void child_of(unsigned n, bool far)
@@ -118,8 +119,8 @@ static void child_of(unsigned n, bool far)
 
 static void near_unmaps(void)
 {
-    compare("the only child", child_of, take_children);
-    compare("a page itself", to_tables, take_pages);
+    compare("the only child", child_of, take_children, 140, 160);
+    compare("a page itself", to_tables, take_pages, 140, 160);
 }
 
 /* ---- neighbours ---- */
