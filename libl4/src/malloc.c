@@ -220,9 +220,12 @@ static long arena_get(size_t size, l4re_ds_t *ds, void **at)
 /* The functions themselves, and what they need of the program's data. */
 static void touch_code(void)
 {
-    void *volatile p = calloc(1, 1), *volatile larger = realloc(p, WARM / 4);
+    void *volatile p = calloc(1, 1);
+    void *larger = realloc(p, WARM / 4);
 
-    free(larger ? larger : p);
+    if (larger)
+        p = larger;
+    free(p);
 }
 
 long l4_heap_reserve(unsigned long bytes)
