@@ -379,6 +379,22 @@ static unsigned fill(struct map *m, l4re_ds_t ds, l4re_rm_flags_t flags, long *e
     return n;
 }
 
+/* With a capability that may not write. */
+static long end_without_right(l4_cap_idx_t account)
+{
+    l4_cap_idx_t ro = l4re_util_cap_alloc();
+    long err;
+
+    l4_task_map(L4_BASE_TASK_CAP, L4_BASE_TASK_CAP, l4_obj_fpage(account, 0, L4_CAP_FPAGE_RO),
+                l4_map_obj_control(ro, 0));
+    l4_utcb()->msg.mr[0] = L4RE_MA_RELEASE_OP;
+    err = l4_error(l4_ipc_call(ro, l4_utcb(), l4_msgtag(L4RE_PROTO_MEM_ALLOC, 1, 0, 0),
+                               L4_IPC_NEVER));
+    l4_task_release_cap(L4_BASE_TASK_CAP, ro);
+    l4re_util_cap_free(ro);
+    return err;
+}
+
 static void accounts(void)
 {
     enum { REGIONS = 64, SLOTS = 16, SPARES = 2 }; /* of each map; what it keeps */
@@ -406,6 +422,8 @@ static void accounts(void)
     other = new_map(SIZE);
     tap_eq(put(&other, 0, L4_PAGESIZE, L4RE_RM_F_R, ds, 0), 0, "others go on meanwhile");
     tap_eq(map_in(a, &m[0]), 0, "a map that has ended makes room for another");
+    tap_ok(end_without_right(a) == -L4_EACCESS && used(a, L4RE_MANAGED_STATS_MAPS) == 2,
+           "an account is ended by who may write");
     l4re_util_cap_free_um(a);
     tap_ok(used(l4re_env_get_cap("managed"), L4RE_MANAGED_STATS_MAPS) == 1 &&
                map_page(m[1].ds, 0, L4RE_DS_F_R) < 0 &&
