@@ -196,6 +196,32 @@ TEST(an_object_that_cannot_be_paid_is_not_there_and_costs_nothing)
     }
 }
 
+/* Also if it was the last that its page had room for. */
+TEST(a_task_that_cannot_be_paid_gives_its_place_back)
+{
+    for (uint64_t before = 0; before < 40; before++) {
+        uint64_t used, n = 0;
+        long err;
+
+        start();
+        for (uint64_t i = 1; i <= before; i++)
+            CHECK(create(L4_PROTO_TASK, 4096, LAST - i) == 0);
+        used = factory->quota.used;
+        do {
+            kmem_fail_some(++n, 1);
+            err = create(L4_PROTO_TASK, 4096, LAST);
+            kmem_fail_nth(0);
+            CHECK(err == 0 || (factory->quota.used == used && check_all() == 0));
+        } while (err == -L4_ENOMEM);
+        CHECK(err == 0 && n > 4);
+        for (uint64_t i = 0; i <= before; i++)
+            delete(LAST - i);
+        CHECK(check_all() == 0);
+        stop();
+        leaks();
+    }
+}
+
 TEST(a_factory_takes_its_limit_from_its_maker_and_not_a_byte_more)
 {
     uint64_t left, size = sizeof(struct factory);
@@ -306,6 +332,7 @@ TEST(factories_are_made_and_deleted_in_any_number_and_order)
     X(a_gate_may_be_made_for_a_thread)                                                            \
     X(a_task_may_be_made_with_kernel_user_memory)                                                 \
     X(an_object_that_cannot_be_paid_is_not_there_and_costs_nothing)                               \
+    X(a_task_that_cannot_be_paid_gives_its_place_back)                                            \
     X(a_factory_takes_its_limit_from_its_maker_and_not_a_byte_more)                               \
     X(what_an_item_names_may_stand_in_any_slot)                                                   \
     X(factories_are_made_and_deleted_in_any_number_and_order)                                     \
